@@ -1,0 +1,1 @@
+"""Groups of people whose membership follows what they do."""

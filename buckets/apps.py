@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BucketsConfig(AppConfig):
+    name = "buckets"
+    verbose_name = "Buckets"

@@ -1,0 +1,1 @@
+"""How groups of people and events are described: one grammar, one meaning."""

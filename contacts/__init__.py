@@ -1,0 +1,1 @@
+"""People and their keys: who somebody is, whatever name they come under."""

@@ -1,0 +1,1 @@
+"""What we write: e-mail definitions, rendering, the send ledger and delivery."""

@@ -1,0 +1,1 @@
+"""Pure building blocks, importable without Django."""

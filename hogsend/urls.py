@@ -1,0 +1,13 @@
+"""Every address of the product, app by app."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("v1/", include("events.urls")),
+    path("v1/", include("preferences.urls")),
+    path("v1/", include("tracking.urls")),
+    path("", include("emails.urls")),
+    path("", include("ops.urls")),
+]

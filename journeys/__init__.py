@@ -1,0 +1,1 @@
+"""Durable journeys: plain Python that waits for months and never does a thing twice."""

@@ -1,0 +1,1 @@
+"""E-mail lists that are defined in code, and their polarity."""

@@ -1,0 +1,1 @@
+"""How operators watch over the engine."""

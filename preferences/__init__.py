@@ -1,0 +1,1 @@
+"""Consent: what people allow, which addresses are suppressed, and the pages where people say so."""

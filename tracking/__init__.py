@@ -1,0 +1,1 @@
+"""Whether they read it: opens and clicks, and whether a human made them."""
