@@ -1,0 +1,1 @@
+"""PostgreSQL, Valkey and the processes of a development stack, started and stopped by `./run`."""

@@ -1,0 +1,2 @@
+class EmbeddedError(Exception):
+    """Something the person at the terminal can mend; its text is the sentence they read."""
