@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hogsend.embedded.errors import EmbeddedError
-from hogsend.embedded.postgres import Postgres
+from hogsend.embedded.postgres import ABRUPT, FORGETFUL, Postgres
 from hogsend.embedded.processes import Child
 from hogsend.embedded.sockets import private_directory
 from hogsend.embedded.valkey import Valkey
@@ -29,10 +29,10 @@ class Engine(Protocol):
     def erase(self) -> None: ...
 
 
-def engines_for(state_dir: Path, environ: Mapping[str, str] = os.environ) -> list[Engine]:
+def engines_for(state_dir: Path, environ: Mapping[str, str] = os.environ, *, forgetful: bool = False) -> list[Engine]:
     """Return an engine for each of DATABASE_URL and REDIS_URL that is unset, database first.
 
-    Raises EmbeddedError in production, where the embedded engines have no place.
+    A ``forgetful`` database is quick to start and to stop and may lose everything with the machine. Raises EmbeddedError in production, where the embedded engines have no place.
     """
     missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not environ.get(name, "").strip()]
     if missing and environ.get("HOGSEND_ENV") == "production":
@@ -43,7 +43,7 @@ def engines_for(state_dir: Path, environ: Mapping[str, str] = os.environ) -> lis
     private_directory(state_dir)
     engines: list[Engine] = []
     if "DATABASE_URL" in missing:
-        engines.append(Postgres(state_dir))
+        engines.append(Postgres(state_dir, settings=FORGETFUL, stop_steps=ABRUPT) if forgetful else Postgres(state_dir))
     if "REDIS_URL" in missing:
         engines.append(Valkey(state_dir))
     return engines

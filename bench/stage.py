@@ -1,0 +1,90 @@
+"""What a benchmark runs on: engines, a migrated database, an API key and a web server of its own."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hogsend.embedded.engines import Engine, engines_for
+from hogsend.embedded.processes import stop_together
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = 16
+PROCESSES = 2
+
+
+@contextlib.contextmanager
+def engines() -> Iterator[list[Engine]]:
+    """Start durable engines for what the environment does not name, on a directory that is removed afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="hogsend-bench-"))
+    os.environ.setdefault("HOGSEND_STATE_DIR", str(directory))
+    started = engines_for(directory)
+    try:
+        for engine in started:
+            engine.begin()
+        for engine in started:
+            engine.wait_ready()
+            os.environ[engine.variable] = engine.url
+        yield started
+    finally:
+        stop_together(engine.child for engine in started if engine.child is not None)
+        for engine in started:
+            engine.erase()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(application: str) -> Iterator[tuple[int, int]]:
+    """Serve ``application`` as production does; yield the port and the server's process id."""
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(PROCESSES), "--blocking-threads", str(THREADS), "--no-access-log", application]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, server)
+        yield port, server.pid
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(10)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+            return
+        time.sleep(0.05)
+    raise RuntimeError("The web server did not become ready within 30 seconds.")
+
+
+def shoot(*, port: int, path: str, key: str, bodies: list[bytes], connections: int, seconds: float) -> dict[str, Any]:
+    """Run the load generator as a process of its own and return what it measured."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(b"\n".join(bodies))
+        file.flush()
+        order = {"port": port, "path": path, "key": key, "bodies": file.name}
+        order |= {"connections": connections, "seconds": seconds}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.load"], input=json.dumps(order), capture_output=True, text=True, cwd=ROOT, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
