@@ -1,0 +1,1 @@
+"""Content for the acceptance tests: journeys whose waits last seconds."""
