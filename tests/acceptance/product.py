@@ -21,9 +21,9 @@ import psycopg
 import redis
 from aiosmtpd.controller import Controller
 
+from bench.stage import free_port
 from hogsend.embedded.components import REPOSITORY, Setup, product_processes, setup_from
 from hogsend.embedded.endpoints import with_database_number
-from hogsend.embedded.ports import free_port
 from hogsend.embedded.processes import Child, ProcessSpec, stop_together
 
 T = TypeVar("T")
