@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hogsend.embedded import endpoints
 from hogsend.logging import LOGGING as LOGGING
 from hogsend.logging import configure_structlog
+from hogsend.unfold import UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -261,8 +262,9 @@ ANYMAIL = {
 HOGSEND_LEGACY_TOKEN_SECRET = text("HOGSEND_LEGACY_TOKEN_SECRET")
 HOGSEND_BRAND_NAME = text("HOGSEND_BRAND_NAME", "Hogsend")
 HOGSEND_BRAND_ADDRESS = text("HOGSEND_BRAND_ADDRESS")
-HOGSEND_MAIL_LEASE = timedelta(seconds=60)
-HOGSEND_RUN_LEASE = timedelta(seconds=60)
+# How long a worker that died keeps what it had claimed.
+HOGSEND_MAIL_LEASE = timedelta(seconds=number("HOGSEND_MAIL_LEASE_SECONDS", 60, least=1))
+HOGSEND_RUN_LEASE = timedelta(seconds=number("HOGSEND_RUN_LEASE_SECONDS", 60, least=1))
 
 if PRODUCTION and EMAIL_BACKEND == "emails.mailbox.MailboxBackend":
     message = "EMAIL_URL or EMAIL_BACKEND must be set in production; the development mailbox delivers to nobody."
@@ -274,7 +276,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-UNFOLD: dict[str, Any] = {"SITE_TITLE": HOGSEND_BRAND_NAME, "SITE_HEADER": HOGSEND_BRAND_NAME, "SHOW_HISTORY": True}
+UNFOLD["SITE_TITLE"] = UNFOLD["SITE_HEADER"] = HOGSEND_BRAND_NAME
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info")

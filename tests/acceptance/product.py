@@ -43,7 +43,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
-        self._server = Controller(self, hostname="127.0.0.1", port=0)
+        self._server = Controller(self, hostname="127.0.0.1", port=free_port())
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.messages.append(email.message_from_bytes(envelope.original_content, policy=email.policy.default))
@@ -51,7 +51,7 @@ class Sink:
 
     @property
     def port(self) -> int:
-        return self._server.server.sockets[0].getsockname()[1]
+        return int(self._server.port)
 
     def to(self, address: str) -> list[EmailMessage]:
         return [message for message in self.messages if message["To"] == address]
@@ -150,9 +150,9 @@ class Product:
         request = urllib.request.Request(url, data=body, method=method, headers=headers)
         try:
             with urllib.request.build_opener(_Stay()).open(request, timeout=10) as answer:
-                return answer.status, dict(answer.headers), answer.read()
+                return answer.status, lower(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, dict(error.headers), error.read()
+            return error.code, lower(error.headers), error.read()
 
     # what stands in the rows
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -175,3 +175,8 @@ class Product:
 class _Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def lower(headers: Any) -> dict[str, str]:
+    """Header names mean the same in any case; here they are written in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
