@@ -14,7 +14,9 @@ class Preference(models.Model):
         "contacts.Contact", primary_key=True, on_delete=models.CASCADE, related_name="preference"
     )
     unsubscribed_all = models.BooleanField(default=False)
-    categories = models.JSONField(default=dict, blank=True, help_text="List or category id to true (in) or false (out).")
+    categories = models.JSONField(
+        default=dict, blank=True, help_text="List or category id to true (in) or false (out)."
+    )
     paused_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

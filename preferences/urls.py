@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from preferences import views
+
+urlpatterns: list[URLPattern] = [
+    path("email/unsubscribe", views.unsubscribe, name="preferences-unsubscribe"),
+    path("email/preferences", views.preferences, name="preferences-page"),
+]
