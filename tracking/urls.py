@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from tracking import views
+
+urlpatterns: list[URLPattern] = [
+    path("t/c/<str:link_id>", views.click, name="tracking-click"),
+    path("t/o/<str:send_id>", views.open_pixel, name="tracking-open"),
+]
