@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from emails import outbox
+
+urlpatterns: list[URLPattern] = [
+    path("outbox/", outbox.outbox, name="outbox"),
+    path("outbox/preview/<path:email_id>/", outbox.outbox_preview, name="outbox-preview"),
+    path("outbox/<str:day>/<str:name>/", outbox.outbox_mail, name="outbox-mail"),
+    path("outbox/<str:day>/<str:name>/raw", outbox.outbox_raw, name="outbox-raw"),
+]

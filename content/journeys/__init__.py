@@ -1,0 +1,1 @@
+"""The journeys of this product, one file each."""

@@ -1,0 +1,19 @@
+from content import names
+from hogsend.authoring import Context, User, days, journey, send_email
+
+
+@journey(
+    id="activation-welcome",
+    trigger=names.USER_CREATED,
+    name="Activation: welcome series",
+    description="Greet new people, and help those who do not get going.",
+    entry_limit="once",
+    exit_on=[names.USER_DELETED],
+)
+def activation_welcome(user: User, ctx: Context) -> None:
+    send_email(user, "welcome")
+    ctx.sleep(days(2), label="settled-in")
+    if not ctx.history.has_event(names.FEATURE_USED):
+        send_email(user, "activation-nudge")
+        ctx.sleep(days(2), label="nudged")
+    send_email(user, "activation-community")
