@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 
 from bench import ingest, stage
 
-HEAD = "| work | known people | connections | events/s | p50 ms | p99 ms | app CPU ms | database CPU ms |\n|---|---|---|---|---|---|---|---|"
+HEAD = """\
+| work | known people | connections | events/s | p50 ms | p99 ms | app CPU ms | database CPU ms |
+|---|---|---|---|---|---|---|---|"""
 
 
 def line(row: ingest.Row) -> str:
@@ -67,7 +69,9 @@ def record(rows: list[ingest.Row], said: list[str]) -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     title = f"## ingest, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}"
     title += f", {commit.stdout.strip() or 'no commit'}"
-    table = "\n".join([title, "", HEAD, *map(line, rows), "", "Growth of the CPU time per event: " + "; ".join(said), ""])
+    table = "\n".join(
+        [title, "", HEAD, *map(line, rows), "", "Growth of the CPU time per event: " + "; ".join(said), ""]
+    )
     with (stage.ROOT / "bench" / "RESULTS.md").open("a") as results:
         results.write("\n" + table)
 

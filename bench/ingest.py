@@ -28,7 +28,12 @@ class Row:
 
 
 def _event(person: str, **more: Any) -> dict[str, Any]:
-    return {"name": "page.viewed", "userId": person, "eventProperties": {"path": "/pricing", "n": next(_serial)}, **more}
+    return {
+        "name": "page.viewed",
+        "userId": person,
+        "eventProperties": {"path": "/pricing", "n": next(_serial)},
+        **more,
+    }
 
 
 def _pool(people: int, wanted: int) -> list[bytes]:
@@ -37,7 +42,10 @@ def _pool(people: int, wanted: int) -> list[bytes]:
 
 def _new(people: int, wanted: int) -> list[bytes]:
     del people
-    return [json.dumps(_event(f"new-{next(_serial)}", email=f"new-{next(_serial)}@example.com")).encode() for _ in range(wanted)]
+    return [
+        json.dumps(_event(f"new-{next(_serial)}", email=f"new-{next(_serial)}@example.com")).encode()
+        for _ in range(wanted)
+    ]
 
 
 def _duplicate(people: int, wanted: int) -> list[bytes]:
@@ -48,7 +56,9 @@ def _duplicate(people: int, wanted: int) -> list[bytes]:
 def _created(people: int, wanted: int) -> list[bytes]:
     del people
     return [
-        json.dumps({**_event(f"born-{next(_serial)}", email=f"born-{next(_serial)}@example.com"), "name": "user.created"}).encode()
+        json.dumps(
+            {**_event(f"born-{next(_serial)}", email=f"born-{next(_serial)}@example.com"), "name": "user.created"}
+        ).encode()
         for _ in range(wanted)
     ]
 
@@ -71,34 +81,59 @@ WORK: list[tuple[str, Callable[[int, int], list[bytes]], int, str, int]] = [
 ]
 
 
+@dataclass(frozen=True)
+class Shot:
+    """What is fired at which server."""
+
+    work: str
+    people: int
+    port: int
+    key: str
+    connections: int
+    bodies: list[bytes]
+    path: str = "/"
+    weight: int = 1  # events per request
+
+
 def run(*, seconds: float, sizes: tuple[int, ...]) -> Iterator[Row]:
     """Measure every kind of work with each number of known people, then the floors."""
     with stage.engines() as engines:
         key = _prepared_database()
-        database_pid = next((engine.child.pid for engine in engines if engine.variable == "DATABASE_URL" and engine.child), 0)
+        database = [engine.child.pid for engine in engines if engine.variable == "DATABASE_URL" and engine.child]
         for people in sizes:
-            with stage.served("hogsend.wsgi:application") as (port, web_pid):
+            with stage.served("hogsend.wsgi:application") as (port, web):
                 _fill(port, key, people)
-                for work, bodies, connections, path, weight in WORK:
-                    shot = {"port": port, "path": path, "key": key, "connections": connections}
-                    made = bodies(people, int(seconds * 6000))
-                    yield _measure(work, people, shot, made, seconds, weight, web_pid, database_pid)
-        with stage.served("bench.floor:application") as (port, web_pid):
+                for work, make, connections, path, weight in WORK:
+                    bodies = make(people, int(seconds * 6000))
+                    shot = Shot(work, people, port, key, connections, bodies, path, weight)
+                    yield _measure(shot, seconds, web=web, database=database)
+        with stage.served("bench.floor:application") as (port, web):
             for connections in (1, 16, 64):
-                shot = {"port": port, "path": "/", "key": key, "connections": connections}
-                yield _measure("floor: 202 at once", 0, shot, _pool(1000, int(seconds * 20000)), seconds, 1, web_pid, 0)
+                shot = Shot("floor: 202 at once", 0, port, key, connections, _pool(1000, int(seconds * 20000)))
+                yield _measure(shot, seconds, web=web, database=[])
         yield _insert_floor(sizes[-1])
 
 
-def _measure(work: str, people: int, shot: dict[str, Any], made: list[bytes], seconds: float, weight: int, web_pid: int, database_pid: int) -> Row:
-    before = [processes.cpu_seconds(pid) if pid else 0.0 for pid in (web_pid, database_pid)]
-    got = stage.shoot(**shot, bodies=made, seconds=seconds)
-    after = [processes.cpu_seconds(pid) if pid else 0.0 for pid in (web_pid, database_pid)]
+def _measure(shot: Shot, seconds: float, *, web: int, database: list[int]) -> Row:
+    def spent() -> tuple[float, float]:
+        return processes.cpu_seconds(web), sum(processes.cpu_seconds(pid) for pid in database)
+
+    before = spent()
+    got = stage.shoot(
+        port=shot.port,
+        path=shot.path,
+        key=shot.key,
+        bodies=shot.bodies,
+        connections=shot.connections,
+        seconds=seconds,
+    )
+    after = spent()
     if set(got["statuses"]) - {"202", "200"}:
-        raise RuntimeError(f"{work}: unexpected answers {got['statuses']}")
-    events = got["requests"] * weight
+        raise RuntimeError(f"{shot.work}: unexpected answers {got['statuses']}")
+    events = got["requests"] * shot.weight
     app_ms, database_ms = ((late - early) * 1000 / events for early, late in zip(before, after, strict=True))
-    return Row(work, people, shot["connections"], got["per_second"] * weight, got["p50_ms"], got["p99_ms"], app_ms, database_ms)
+    rate = got["per_second"] * shot.weight
+    return Row(shot.work, shot.people, shot.connections, rate, got["p50_ms"], got["p99_ms"], app_ms, database_ms)
 
 
 def _prepared_database() -> str:
@@ -115,7 +150,9 @@ def _prepared_database() -> str:
 
 def _fill(port: int, key: str, people: int) -> None:
     bodies = [
-        json.dumps([_event(f"pool-{n}", email=f"pool-{n}@example.com") for n in range(start, min(start + BATCH, people))]).encode()
+        json.dumps(
+            [_event(f"pool-{n}", email=f"pool-{n}@example.com") for n in range(start, min(start + BATCH, people))]
+        ).encode()
         for start in range(0, people, BATCH)
     ]
     stage.shoot(port=port, path="/v1/events/batch", key=key, bodies=bodies, connections=2, seconds=600)
@@ -137,7 +174,7 @@ def _insert_floor(people: int) -> Row:
             owners = [contacts[(inserted + n) * 7919 % len(contacts)] for n in range(BATCH)]
             cursor.execute(
                 "insert into floor_events (id, contact_id, name, properties, hop, occurred_at, received_at)"
-                " select i, c, 'page.viewed', '{\"path\":\"/pricing\",\"n\":1}', 0, now(), now()"
+                ' select i, c, \'page.viewed\', \'{"path":"/pricing","n":1}\', 0, now(), now()'
                 " from unnest(%s::uuid[], %s::uuid[]) u(i, c)",
                 [ids, owners],
             )
@@ -145,4 +182,6 @@ def _insert_floor(people: int) -> Row:
         spent = time.perf_counter() - start
         app_ms = (time.process_time() - processor) * 1000 / inserted
         cursor.execute("drop table floor_events")
-    return Row(f"floor: insert of {BATCH}", people, 1, inserted / spent, spent * 1000 / (inserted / BATCH), 0.0, app_ms, 0.0)
+    return Row(
+        f"floor: insert of {BATCH}", people, 1, inserted / spent, spent * 1000 / (inserted / BATCH), 0.0, app_ms, 0.0
+    )

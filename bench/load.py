@@ -77,11 +77,11 @@ def drive(port: int, connections: int, seconds: float, requests: list[bytes]) ->
     """Keep ``connections`` requests in flight for ``seconds``, going through ``requests`` at most once."""
     waiting, measure, selector = deque(requests), Measure(), selectors.DefaultSelector()
     start = time.perf_counter()
-    for _ in range(connections):
+    flying = min(connections, len(requests))
+    for _ in range(flying):
         connection = Connection(port)
         selector.register(connection.socket, selectors.EVENT_READ, connection)
         connection.send(waiting.popleft())
-    flying = connections
     while flying:
         for key, _ in selector.select(timeout=10) or _late(flying):
             status = key.data.receive()

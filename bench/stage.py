@@ -82,7 +82,12 @@ def shoot(*, port: int, path: str, key: str, bodies: list[bytes], connections: i
         order = {"port": port, "path": path, "key": key, "bodies": file.name}
         order |= {"connections": connections, "seconds": seconds}
         done = subprocess.run(
-            [sys.executable, "-m", "bench.load"], input=json.dumps(order), capture_output=True, text=True, cwd=ROOT, check=False
+            [sys.executable, "-m", "bench.load"],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
         )
     if done.returncode:
         raise RuntimeError(f"The load generator failed: {done.stderr.strip()}")

@@ -44,13 +44,17 @@ class Contact(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["external_id"], name="contact_external_id", condition=Q(external_id__isnull=False, deleted_at=None)
+                fields=["external_id"],
+                name="contact_external_id",
+                condition=Q(external_id__isnull=False, deleted_at=None),
             ),
             models.UniqueConstraint(
                 Lower("email"), name="contact_email", condition=Q(email__isnull=False, deleted_at=None)
             ),
             models.UniqueConstraint(
-                fields=["anonymous_id"], name="contact_anonymous_id", condition=Q(anonymous_id__isnull=False, deleted_at=None)
+                fields=["anonymous_id"],
+                name="contact_anonymous_id",
+                condition=Q(anonymous_id__isnull=False, deleted_at=None),
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["-last_seen_at"], name="contact_last_seen")]
@@ -108,7 +112,9 @@ class KeyConflict(models.Model):
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["contact", "other", "kind", "value"], name="key_conflict")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["contact", "other", "kind", "value"], name="key_conflict")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"

@@ -70,7 +70,9 @@ class EmailSend(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     claim_token = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
-    provider_started_at = models.DateTimeField(null=True, blank=True, help_text="Committed before the provider is called.")
+    provider_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="Committed before the provider is called."
+    )
     provider_message_id = models.TextField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
@@ -86,7 +88,9 @@ class EmailSend(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["send_after"], name="send_due", condition=Q(status="queued")),
             models.Index(fields=["claimed_until"], name="send_claimed", condition=Q(status="sending")),
-            models.Index(fields=["provider_message_id"], name="send_message", condition=Q(provider_message_id__isnull=False)),
+            models.Index(
+                fields=["provider_message_id"], name="send_message", condition=Q(provider_message_id__isnull=False)
+            ),
             models.Index(fields=["run_id"], name="send_run", condition=Q(run_id__isnull=False)),
             models.Index(fields=["to_email", "created_at"], name="send_to"),
             models.Index(fields=["email_id", "created_at"], name="send_email"),

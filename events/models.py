@@ -38,7 +38,9 @@ class IdempotencyKey(models.Model):
 
     scope = models.TextField(help_text="Tenant and endpoint: two tenants may use the same key.")
     key = models.TextField()
-    fingerprint = models.BinaryField(max_length=16, help_text="Of the request; the same key with another body is refused.")
+    fingerprint = models.BinaryField(
+        max_length=16, help_text="Of the request; the same key with another body is refused."
+    )
     answer = models.UUIDField(help_text="Id of the row that the first request made.")
     created_at = models.DateTimeField()
 

@@ -11,7 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hogsend.settings")
 app = Celery("hogsend")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in ("journeys", "mail", "bulk")]
-app.conf.task_routes = {"journeys.*": {"queue": "journeys"}, "emails.*": {"queue": "mail"}, "tracking.*": {"queue": "mail"}}
+app.conf.task_routes = {
+    "journeys.*": {"queue": "journeys"},
+    "emails.*": {"queue": "mail"},
+    "tracking.*": {"queue": "mail"},
+}
 app.autodiscover_tasks()
 
 # name: (task, seconds). Loaded into django-celery-beat's tables by `manage.py bootstrap`; edited there from then on.

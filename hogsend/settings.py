@@ -11,8 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from hogsend.embedded import endpoints
-from hogsend.logging import LOGGING as LOGGING
-from hogsend.logging import configure_structlog
+from hogsend.logging import logging_config
 from hogsend.unfold import UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -73,7 +72,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False
 
 if urlsplit(API_PUBLIC_URL).scheme not in {"http", "https"} or not urlsplit(API_PUBLIC_URL).hostname:
-    message = f"API_PUBLIC_URL is {API_PUBLIC_URL!r}; it must be the address people reach, like https://mail.example.com."
+    message = (
+        f"API_PUBLIC_URL is {API_PUBLIC_URL!r}; it must be the address people reach, like https://mail.example.com."
+    )
     raise ImproperlyConfigured(message)
 
 
@@ -149,7 +150,11 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
 HOGSEND_INGEST_BATCH = number("HOGSEND_INGEST_BATCH", 128, least=1)
 HOGSEND_INGEST_LANES = number("HOGSEND_INGEST_LANES", 1, least=1)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "hogsend"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "hogsend",
+    }
 }
 
 # --- Celery ---------------------------------------------------------------------------------------------------------
@@ -219,7 +224,8 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+# Collected by `manage.py collectstatic` in production; found where they lie elsewhere.
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = False
 
@@ -280,4 +286,4 @@ UNFOLD["SITE_TITLE"] = UNFOLD["SITE_HEADER"] = HOGSEND_BRAND_NAME
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = choice("LOG_LEVEL", ("debug", "info", "warning", "error"), "info")
-configure_structlog(json=PRODUCTION, level=LOG_LEVEL)
+LOGGING = logging_config(json=PRODUCTION, level=LOG_LEVEL)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class JourneysConfig(AppConfig):
@@ -7,7 +8,8 @@ class JourneysConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what adopters declare, then close the registry; declare the checks."""
-        from journeys import checks as checks  # noqa: PLC0415 - apps are loaded now
+        from journeys.checks import check_journeys  # noqa: PLC0415 - apps are loaded now
         from journeys.discovery import discover  # noqa: PLC0415 - apps are loaded now
 
         discover()
+        register(check_journeys)

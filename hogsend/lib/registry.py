@@ -49,7 +49,9 @@ class Registry(Generic[T]):
     def add(self, item_id: str, item: T, source: Source | None = None) -> None:
         """Declare ``item``. Raises DuplicateIdError, or FrozenRegistryError after the start."""
         if self._frozen:
-            message = f"The {self.kind} {item_id!r} was declared after the start; declare it in a module that is discovered."
+            message = (
+                f"The {self.kind} {item_id!r} was declared after the start; declare it in a module that is discovered."
+            )
             raise FrozenRegistryError(message)
         if item_id in self._items:
             first = self._sources.get(item_id)

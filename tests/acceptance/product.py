@@ -75,7 +75,9 @@ class Product:
         self._server_url = urls["DATABASE_URL"]
         parts = urlsplit(self._server_url)
         self.database_url = urlunsplit(parts._replace(path=f"/{self.name}"))
-        self.redis_url = with_database_number(urls["REDIS_URL"], 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+        self.redis_url = with_database_number(
+            urls["REDIS_URL"], 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+        )
         self.setup: Setup = setup_from(
             {
                 **os.environ,
@@ -97,7 +99,9 @@ class Product:
             connection.execute(f'create database "{self.name}"')
         (self.setup.state_dir / "logs").mkdir(exist_ok=True)
         boot = [sys.executable, "manage.py", "bootstrap", "--state-file", str(self.setup.state_dir / "dev.json")]
-        done = subprocess.run(boot, cwd=REPOSITORY, env=dict(self.setup.environ), capture_output=True, text=True)
+        done = subprocess.run(
+            boot, cwd=REPOSITORY, env=dict(self.setup.environ), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         self.keys = json.loads(done.stdout)
         for spec in product_processes(self.setup):
@@ -117,7 +121,7 @@ class Product:
         self.children[alias or name] = Child(replace(spec, name=alias or name))
 
     def kill(self, name: str) -> None:
-        """kill -9 a process with all its children."""
+        """Send kill -9 to a process with all its children."""
         os.killpg(self.children[name].pid, signal.SIGKILL)
         eventually(lambda: self.children[name].exit_code() is not None)
 
@@ -145,7 +149,9 @@ class Product:
         assert status == 202, answer
         return json.loads(answer)
 
-    def _open(self, method: str, where: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def _open(
+        self, method: str, where: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
         url = where if "://" in where else f"{self.setup.url}{where}"
         request = urllib.request.Request(url, data=body, method=method, headers=headers)
         try:

@@ -68,7 +68,9 @@ def test_one_click_unsubscribe_stops_the_next_mail(product: Product, sink: Sink)
     assert "location" not in headers
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     eventually(lambda: product.run_status("story-walk", "dora") == "completed")
-    skipped = product.rows("select status, reason from emails_emailsend where to_email = 'dora@example.com' order by created_at")
+    skipped = product.rows(
+        "select status, reason from emails_emailsend where to_email = 'dora@example.com' order by created_at"
+    )
     assert skipped[0][0] == "sent"
     assert skipped[1][0] == "skipped"
     assert sink.subjects("dora@example.com") == ["Hello there"]
