@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from events.viewsets import EventViewSet
+
+urlpatterns = [
+    path("events", EventViewSet.as_view({"post": "create"}), name="events"),
+    path("events/batch", EventViewSet.as_view({"post": "batch"}), name="events-batch"),
+]

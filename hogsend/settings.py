@@ -138,6 +138,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         ),
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
         "TEST": {"TEMPLATE": "template0"},
     }
 }
@@ -147,6 +148,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": number("HOGSEND_DB_POOL", 20, least=2),
     "timeout": 5,
 }
+# Statements are prepared from their fifth use on; 0 turns it off, as an older PgBouncer needs.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = number("HOGSEND_DB_PREPARE_THRESHOLD", 5) or None
 HOGSEND_INGEST_BATCH = number("HOGSEND_INGEST_BATCH", 128, least=1)
 HOGSEND_INGEST_LANES = number("HOGSEND_INGEST_LANES", 1, least=1)
 CACHES = {
@@ -202,12 +205,12 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hogsend.api.middleware.ShellMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hogsend.api.pages.StaticFiles",
     "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "hogsend.api.pages.Sessions",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "hogsend.api.pages.Authentication",
+    "hogsend.api.pages.Messages",
 ]
 TEMPLATES = [
     {
@@ -233,7 +236,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["hogsend.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["hogsend.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["hogsend.api.renderers.JsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["hogsend.api.parsers.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hogsend.api.negotiation.FirstRenderer",
     "EXCEPTION_HANDLER": "hogsend.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }

@@ -1,0 +1,193 @@
+"""Many at once: the same people under mixed keys, and what happens without each kind of lock."""
+
+import random
+import threading
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+import structlog
+from django.db import connection
+
+from contacts import statements
+from contacts.models import Contact, ContactKey
+from contacts.rules import Keys
+from events.models import Event
+from events.submission import Answer, Submission
+from events.submit import run
+from hogsend.lib.ids import new_id
+from tests.integration.events import probes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THREADS, PEOPLE = 16, 50
+NO_LOCK = "pg_advisory_xact_lock(hashtextextended(s.id::text, 0))"
+
+
+@pytest.fixture
+def without_contact_locks(monkeypatch):
+    for name in ("LOCK_OWNERS", "LOCK_CONTACTS"):
+        sql = getattr(statements, name)
+        assert NO_LOCK in sql
+        monkeypatch.setattr(statements, name, sql.replace(NO_LOCK, "null"))
+
+
+@pytest.fixture
+def without_any_locks(monkeypatch, without_contact_locks):
+    monkeypatch.setattr(statements, "LOCK_KEYS", "select %s::bigint[]")
+
+
+def at_once(work: Callable[[int], None], threads: int) -> None:
+    """Run ``work(number)`` in that many threads which start together; raise what one of them raised."""
+    start, errors = threading.Barrier(threads), []
+
+    def body(number: int) -> None:
+        try:
+            start.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that started this one
+            errors.append(error)
+        finally:
+            connection.close()
+
+    running = [threading.Thread(target=body, args=(number,)) for number in range(threads)]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    if errors:
+        raise errors[0]
+
+
+def batches(rnd: random.Random, size: int, *, user_id_always: bool) -> list[list[Submission]]:
+    """Events of 50 people under random sets of their keys, a fifth of them repeated by key, in batches of 1 to 20."""
+    events = [submission(rnd, number, user_id_always=user_id_always) for number in range(size)]
+    keyed = rnd.sample(range(size), size // 5)
+    for position, number in enumerate(keyed):
+        original = events[keyed[position // 2]]
+        events[number] = Submission(
+            id=new_id(),
+            name=original.name,
+            keys=original.keys,
+            patch=original.patch,
+            idempotency_key=f"k{position // 2}",
+            fingerprint=b"x",
+        )
+    found = []
+    while events:
+        length = rnd.randint(1, 20)
+        found.append(events[:length])
+        events = events[length:]
+    return found
+
+
+def submission(rnd: random.Random, number: int, *, user_id_always: bool) -> Submission:
+    person = rnd.randrange(PEOPLE)
+    given = rnd.choice(
+        [(1, 1, 1), (1, 1, 0), (1, 0, 1), (1, 0, 0), *([] if user_id_always else [(0, 1, 1), (0, 1, 0), (0, 0, 1)])]
+    )
+    values = (f"u{person}", f"p{person}@example.com", f"v{person}")
+    keys = Keys(*(value if here else None for value, here in zip(values, given, strict=True)))
+    return Submission(id=new_id(), name="n", keys=keys, patch={f"p{number}": number})
+
+
+def storm(*, user_id_always: bool, size: int = 1600) -> list[str]:
+    """Send everything from 16 threads and list what is wrong afterwards."""
+    todo = batches(random.Random(7), size, user_id_always=user_id_always)
+    sent, outcomes, position, lock = [], [], count(), threading.Lock()
+
+    def work(_: int) -> None:
+        while (number := next(position)) < len(todo):
+            answered = run(todo[number])
+            with lock:
+                sent.extend(todo[number])
+                outcomes.extend(answered)
+
+    with structlog.testing.capture_logs() as lines:
+        at_once(work, THREADS)
+    wrong = [
+        f"{line['event']}: {line.get('sqlstate')}"
+        for line in lines
+        if line["event"] in {"events.batch_failed", "events.retry"}
+    ]
+    return wrong + differences(sent, outcomes, people=PEOPLE if user_id_always else None)
+
+
+def differences(sent: list[Submission], outcomes: list, *, people: int | None) -> list[str]:
+    wrong = [str(one) for one in outcomes if not isinstance(one, Answer)]
+    stored = [
+        (one, outcome)
+        for one, outcome in zip(sent, outcomes, strict=True)
+        if isinstance(outcome, Answer) and outcome.stored
+    ]
+    rows = dict(Event.objects.values_list("pk", "contact_id"))
+    if rows != {one.id: outcome.contact_id for one, outcome in stored}:
+        wrong.append("answers and rows differ")
+    keys = [one.idempotency_key for one, _ in stored if one.idempotency_key]
+    if sorted(keys) != sorted({one.idempotency_key for one in sent if one.idempotency_key}):
+        wrong.append("an idempotency key was stored twice or never")
+    if people is not None and Contact.objects.count() != people:
+        wrong.append(f"{Contact.objects.count()} contacts")
+    properties = dict(Contact.objects.values_list("pk", "properties"))
+    if any(not (one.patch or {}).items() <= properties[outcome.contact_id].items() for one, outcome in stored):
+        wrong.append("a patch was lost")
+    if {contact for contact in rows.values() if list(rows.values()).count(contact) >= probes.THRESHOLD} - set(
+        probes.joined
+    ):
+        wrong.append("somebody reached the threshold and nobody saw it")
+    return wrong
+
+
+def test_the_same_people_from_everywhere_at_once_are_created_once_and_lose_nothing(listeners):
+    listeners(probes.join_at_threshold)
+    assert storm(user_id_always=True) == []
+    assert ContactKey.objects.count() == 3 * PEOPLE
+
+
+def test_keys_that_meet_late_cause_no_error_and_lose_nothing(listeners):
+    listeners(probes.join_at_threshold)
+    assert storm(user_id_always=False) == []
+    keys = {
+        (kind, value): contact for kind, value, contact in ContactKey.objects.values_list("kind", "value", "contact_id")
+    }
+    columns = {("external", c.external_id): c.pk for c in Contact.objects.exclude(external_id=None)}
+    assert columns.items() <= keys.items()
+    assert len(columns) == PEOPLE
+
+
+def test_without_any_locks_the_storm_is_seen_to_go_wrong(listeners, without_any_locks):
+    listeners(probes.join_at_threshold)
+    assert storm(user_id_always=True, size=300)
+
+
+def thresholds_missed() -> int:
+    """Let 80 people do three things at once, each under another key, and count those whose third thing nobody saw."""
+    people = [Keys(f"u{n}", f"p{n}@example.com", f"v{n}") for n in range(80)]
+    run([Submission(id=new_id(), name="n", keys=keys) for keys in people])
+    Event.objects.all().delete()
+    probes.forget()
+    ways = [
+        [Keys(external=keys.external) for keys in people],
+        [Keys(email=keys.email) for keys in people],
+        [Keys(anonymous=keys.anonymous) for keys in people],
+    ]
+    step = threading.Barrier(3)
+
+    def work(way: int) -> None:
+        for keys in ways[way]:
+            step.wait()
+            (answer,) = run([Submission(id=new_id(), name="n", keys=keys)])
+            assert answer.stored
+
+    at_once(work, 3)
+    return len(people) - len(set(probes.joined))
+
+
+def test_three_things_at_once_under_three_keys_are_all_counted(listeners):
+    listeners(probes.join_at_threshold)
+    assert thresholds_missed() == 0
+
+
+def test_without_contact_locks_a_threshold_is_missed(listeners, without_contact_locks):
+    listeners(probes.join_at_threshold)
+    assert thresholds_missed() > 0
