@@ -5,12 +5,13 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
+from hogsend.clock import database_now
 from lists.definitions import ID
 from preferences.actions import change_consent, pause
 from preferences.choices import choices_for, name_of
@@ -33,7 +34,7 @@ def unsubscribe(request: HttpRequest) -> HttpResponse:
     """Answer the link in the mail: GET asks and changes nothing, POST acts (RFC 8058)."""
     if request.method not in METHODS:
         return not_allowed(request)
-    now = _database_now()
+    now = database_now()
     try:
         claims = _claims(request, now=now, allowed=ANY - {Action.MANAGE})
     except InvalidTokenError as error:
@@ -54,7 +55,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     """Show what a person can choose; POST saves it."""
     if request.method not in METHODS:
         return not_allowed(request)
-    now = _database_now()
+    now = database_now()
     try:
         claims = _claims(request, now=now, allowed=ANY)
     except InvalidTokenError as error:
@@ -176,10 +177,3 @@ def _save_choices(form: QueryDict, *, consent: Consent, claims: Claims, now: dat
             now=now,
             send_id=claims.send_id,
         )
-
-
-def _database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("select now()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment

@@ -1,18 +1,17 @@
 import re
 from base64 import b64decode
-from datetime import datetime
 from ipaddress import ip_address
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import converters
 from django.utils.encoding import iri_to_uri
 from django.views.decorators.csrf import csrf_exempt
 
 from emails.models import EmailSend, TrackedLink
+from hogsend.clock import database_now
 from tracking.actions import Visit, record_hit
 from tracking.queries import link_of, send_of
 
@@ -67,7 +66,7 @@ def _record(request: HttpRequest, *, send: EmailSend | UUID, link: TrackedLink |
     try:
         row = send_of(send) if isinstance(send, UUID) else send
         if row is not None:
-            record_hit(send=row, link=link, visit=_visit(request), now=_database_now())
+            record_hit(send=row, link=link, visit=_visit(request), now=database_now())
     except Exception:
         log.exception("tracking.hit_lost", kind="click" if link else "open")
 
@@ -103,10 +102,3 @@ def _is_web(url: str) -> bool:
 def _lead_to(url: str) -> HttpResponse:
     # Not HttpResponseRedirect: it refuses addresses of more than 2,048 characters, which mail may well hold.
     return HttpResponse(status=302, headers={"Location": iri_to_uri(url), **FRESH})
-
-
-def _database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("select now()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment

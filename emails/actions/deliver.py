@@ -1,0 +1,90 @@
+"""Claim what is due, hand it over row by row and record what came of each."""
+
+import time
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from emails.actions.claim import Claimed, claim_due, release
+from emails.actions.gate import blocked, lock_consent
+from emails.actions.settle import give_up_knowing, record, repeatable, skip
+from emails.message import Line
+from emails.models import EmailSend, Reason, SendStatus
+from emails.outcome import Outcome, Verdict
+from emails.providers import Provider, current_provider
+
+
+class Clock:
+    """The database's time, carried on: a batch may take longer than a lease."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now, self._started = now, time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the time it is."""
+        return self._now + timedelta(seconds=time.monotonic() - self._started)
+
+
+def deliver_due(*, now: datetime, limit: int = 200) -> int:
+    """Hand over up to ``limit`` messages that are due; return how many were settled, one way or the other.
+
+    Any number of deliverers may run at once: a message is handed over by the one that holds its claim, after the
+    recipient's consent has been read once more. When the provider cannot be reached, the rest goes back untried.
+    """
+    clock, line = Clock(now), Line(current_provider())
+    batch = claim_due(now=now, limit=limit)
+    settled = 0
+    try:
+        for position, claimed in enumerate(batch, start=1):
+            outcome = _deliver_one(claimed, line, clock)
+            settled += outcome is None or outcome.verdict is not Verdict.RETRY
+            if outcome is not None and outcome.stop:
+                release(batch[position:], outcome, now=clock.now())
+                break
+    finally:
+        line.close()
+    return settled
+
+
+def _deliver_one(claimed: Claimed, line: Line, clock: Clock) -> Outcome | None:
+    """Deliver one row; None if it was not handed over because it is settled, or no longer ours."""
+    trouble = line.open()
+    send = claimed.row().first() if trouble else _begin(claimed, line.provider, now=clock.now())
+    if send is None:
+        return trouble
+    outcome = trouble or line.hand_over(send, now=clock.now())
+    record(claimed, send, outcome, provider=line.provider, now=clock.now())
+    return outcome
+
+
+def _begin(claimed: Claimed, provider: Provider, *, now: datetime) -> EmailSend | None:
+    """Commit that this row is about to be handed over and return it as it was; None if it must not be.
+
+    The contact's lock puts this moment in one order with every change of consent: what was withdrawn before is seen.
+    """
+    with transaction.atomic():
+        consent = lock_consent(claimed.contact_id)
+        send = claimed.row().filter(status=SendStatus.SENDING).select_for_update().first()
+        if send is None or _settled_without(claimed, send, blocked(consent, send, now=now), provider, now):
+            return None
+        claimed.row().update(
+            provider_started_at=Coalesce(F("provider_started_at"), Value(now)),
+            claimed_until=now + settings.HOGSEND_MAIL_LEASE,
+            updated_at=now,
+        )
+    return send
+
+
+def _settled_without(
+    claimed: Claimed, send: EmailSend, reason: Reason | None, provider: Provider, now: datetime
+) -> bool:
+    if send.provider_started_at is not None and (reason or not repeatable(send, provider, now=now)):
+        give_up_knowing(claimed, now=now)
+    elif reason:
+        skip(claimed, reason, now=now)
+    else:
+        return False
+    return True

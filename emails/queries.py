@@ -1,0 +1,27 @@
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Max
+from django.db.models.functions import Coalesce
+
+from emails.models import EmailSend, SendStatus
+
+# The provider took the message, whatever became of it then.
+ACCEPTED = (SendStatus.SENT, SendStatus.DELIVERED, SendStatus.BOUNCED, SendStatus.COMPLAINED)
+
+
+def email_history(contact_id: UUID, email_id: str) -> tuple[int, datetime | None]:
+    """Return how often the provider accepted ``email_id`` for this person, and when last.
+
+    What was skipped, refused or lost on the way does not count.
+    """
+    found = EmailSend.objects.filter(contact_id=contact_id, email_id=email_id, status__in=ACCEPTED).aggregate(
+        count=Count("id"), last=Max(Coalesce("sent_at", "delivered_at", "created_at"))
+    )
+    return found["count"], found["last"]
+
+
+def sent_count(*, contact_id: UUID, since: datetime, category: str | None = None) -> int:
+    """Return how many messages the provider accepted for this person since then, of one category or of all."""
+    sends = EmailSend.objects.filter(contact_id=contact_id, status__in=ACCEPTED, created_at__gte=since)
+    return (sends if category is None else sends.filter(category=category)).count()
