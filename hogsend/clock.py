@@ -9,5 +9,5 @@ def database_now() -> datetime:
     """Return the database's time at this moment, also inside a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("select clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]  # type: ignore[index]
+        now: datetime = cursor.fetchone()[0]
     return now

@@ -112,7 +112,7 @@ HOGSEND_BEHIND_PROXY = flag("HOGSEND_BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HOGSEND_BEHIND_PROXY else None
 X_FRAME_OPTIONS = "SAMEORIGIN"
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_REFERRER_POLICY = None  # the shell's business, like every header that is the same for all answers
 
 
 # --- engines --------------------------------------------------------------------------------------------------------
@@ -149,6 +149,7 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "timeout": 5,
 }
 # Statements are prepared from their fifth use on; 0 turns it off, as an older PgBouncer needs.
+DATABASES["default"]["OPTIONS"]["server_side_binding"] = True
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = number("HOGSEND_DB_PREPARE_THRESHOLD", 5) or None
 HOGSEND_INGEST_BATCH = number("HOGSEND_INGEST_BATCH", 128, least=1)
 HOGSEND_INGEST_LANES = number("HOGSEND_INGEST_LANES", 1, least=1)

@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from ops.views import healthz, landing, readyz
+from ops.viewsets import HealthViewSet
+
+urlpatterns = [
+    path("", landing, name="landing"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("v1/health", HealthViewSet.as_view({"get": "retrieve"}), name="health"),
+]

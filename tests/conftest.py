@@ -12,7 +12,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.nodeid
         for item in items
         if UNIT in item.path.parents
-        and (item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())))
+        and (
+            item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+        )
     ]
     if strangers:
         raise pytest.UsageError(f"Tests under tests/unit must not touch the database: {', '.join(strangers)}")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from contacts.models import Contact
 from emails.actions.gate import blocked, lock_consent
@@ -81,7 +82,12 @@ def _require_transaction() -> None:
 
 def _known(key: str | None) -> EmailSend | None:
     """Look the key up first: a repeated request must not fail because the e-mail no longer renders."""
-    return None if key is None else EmailSend.objects.filter(idempotency_key=key).first()
+    return None if key is None else _verdicts().filter(idempotency_key=key).first()
+
+
+def _verdicts() -> QuerySet[EmailSend]:
+    """Rows without what was written: a mail is long, its verdict short."""
+    return EmailSend.objects.only("id", "status", "reason")
 
 
 def _decision(send: EmailSend, *, duplicate: bool) -> Decision:
@@ -146,7 +152,7 @@ def _prove_sendable(send: EmailSend) -> None:
 def _record(send: EmailSend, links: dict[str, UUID]) -> Decision:
     """Insert the row unless another transaction has just recorded the same key; the constraint decides."""
     EmailSend.objects.bulk_create([send], ignore_conflicts=True)
-    stored = send if send.idempotency_key is None else EmailSend.objects.get(idempotency_key=send.idempotency_key)
+    stored = send if send.idempotency_key is None else _verdicts().get(idempotency_key=send.idempotency_key)
     if stored.id != send.id:
         return _decision(stored, duplicate=True)
     TrackedLink.objects.bulk_create(

@@ -15,9 +15,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from hogsend.admin_site import LookAdmin, column, database_now
+from hogsend.admin_site import LookAdmin, column
 from hogsend.api.keys import create_key
 from hogsend.api.models import ApiKey, Scope
+from hogsend.clock import database_now
 from hogsend.pages import badge
 
 WHAT_FOR = {

@@ -17,7 +17,6 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_\-=]{1,255}")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=15552000; includeSubDomains",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -95,6 +94,9 @@ def _add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
         headers.setdefault(name, value)
     if request.path.startswith(API):
         headers.setdefault("Access-Control-Allow-Origin", "*")
+        headers.setdefault("Referrer-Policy", "no-referrer")
+    # Without a referrer browsers call the origin of a form "null", and every form of the admin would be refused.
+    headers.setdefault("Referrer-Policy", "same-origin")
     if isinstance(response, HttpResponse) and response.status_code not in {204, 304}:
         headers.setdefault("Content-Length", str(len(response.content)))
 

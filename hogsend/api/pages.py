@@ -23,7 +23,7 @@ class _PagesOnly:
         return super().__call__(request)  # type: ignore[misc, no-any-return]
 
 
-class StaticFiles(_PagesOnly, WhiteNoiseMiddleware):
+class StaticFiles(_PagesOnly, WhiteNoiseMiddleware):  # type: ignore[misc]
     """The admin's styles and scripts."""
 
 

@@ -1,4 +1,4 @@
-"""Under whose name PostgreSQL runs: it refuses to run as root."""
+"""Under whose name PostgreSQL runs: it refuses to run as root, and as a user without a name."""
 
 import ctypes
 import fcntl
@@ -6,6 +6,7 @@ import hashlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from pathlib import Path
 
 from hogsend.embedded.errors import EmbeddedError
 from hogsend.embedded.lifeline import tied_to_parent
-from hogsend.embedded.processes import ProcessSpec
 from hogsend.embedded.sockets import private_directory
 from hogsend.embedded.wheels import postgres_package
 
@@ -26,11 +26,11 @@ _ELSEWHERE = Path("/var/tmp")  # noqa: S108 - private_directory refuses a strang
 
 
 class Mode(StrEnum):
-    """How the server avoids being root."""
+    """How the server gets a name that is not root."""
 
-    USER = "ordinary user"
-    NAMESPACE = "root in a user namespace"
-    NOBODY = "root as nobody"
+    USER = "as this user"
+    NAMESPACE = "in a user namespace"
+    NOBODY = "as nobody"
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,39 @@ def account_for(home: Path, mode: Mode | None = None) -> Account:
     """Choose the account for a server whose files belong into ``home``; ``mode`` forces one of the three."""
     package = postgres_package()
     binaries = package / "pginstall" / "bin"
-    if mode is Mode.USER or (mode is None and os.geteuid() != 0):
-        return Account(Mode.USER, binaries, home)
-    if mode is Mode.NAMESPACE or (mode is None and _namespace_works(binaries, home)):
-        return Account(Mode.NAMESPACE, binaries, home, _enter_namespace)
-    return _nobody(package, home)
+    match mode or _fitting_mode(binaries, home):
+        case Mode.USER:
+            return Account(Mode.USER, binaries, home)
+        case Mode.NAMESPACE:
+            return Account(Mode.NAMESPACE, binaries, home, _enter_namespace)
+        case Mode.NOBODY:
+            return _nobody(package, home)
 
 
 def nobody_home(home: Path) -> Path:
     """Return where ``Mode.NOBODY`` keeps what belongs into ``home``, which nobody may be unable to reach."""
     return _ELSEWHERE / f"hogsend-data-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+
+
+def _fitting_mode(binaries: Path, home: Path) -> Mode:
+    user = os.geteuid()
+    if user != 0 and _has_name(user):
+        return Mode.USER
+    if _namespace_works(binaries, home):
+        return Mode.NAMESPACE
+    if user == 0:
+        return Mode.NOBODY
+    raise EmbeddedError(
+        f"User {user} has no name in /etc/passwd, and PostgreSQL insists on one. Give it a name, or set DATABASE_URL."
+    )
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _enter_namespace() -> None:
@@ -79,7 +102,7 @@ def _namespace_works(binaries: Path, home: Path) -> bool:
         trial = subprocess.run(
             [binaries / "postgres", "--version"],
             cwd=home,
-            preexec_fn=tied_to_parent(ProcessSpec.death_signal, _enter_namespace),  # noqa: PLW1509 - no threads here
+            preexec_fn=tied_to_parent(signal.SIGKILL, _enter_namespace),
             capture_output=True,
             check=False,
             timeout=10,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from hogsend.embedded import postgres, valkey
 from hogsend.embedded.errors import EmbeddedError
 from hogsend.embedded.postgres import ABRUPT, FORGETFUL, Postgres
 from hogsend.embedded.processes import Child
@@ -32,7 +33,8 @@ class Engine(Protocol):
 def engines_for(state_dir: Path, environ: Mapping[str, str] = os.environ, *, forgetful: bool = False) -> list[Engine]:
     """Return an engine for each of DATABASE_URL and REDIS_URL that is unset, database first.
 
-    A ``forgetful`` database is quick to start and to stop and may lose everything with the machine. Raises EmbeddedError in production, where the embedded engines have no place.
+    A ``forgetful`` database starts and stops quickly and may lose everything with the machine. Raises EmbeddedError
+    in production, where the embedded engines have no place.
     """
     missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not environ.get(name, "").strip()]
     if missing and environ.get("HOGSEND_ENV") == "production":
@@ -47,3 +49,9 @@ def engines_for(state_dir: Path, environ: Mapping[str, str] = os.environ, *, for
     if "REDIS_URL" in missing:
         engines.append(Valkey(state_dir))
     return engines
+
+
+def erase_engines(state_dir: Path) -> None:
+    """Remove everything that stopped engines keep for ``state_dir``, there and elsewhere."""
+    postgres.erase_files(state_dir)
+    valkey.erase_files(state_dir)

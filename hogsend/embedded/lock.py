@@ -50,7 +50,6 @@ def held(state_dir: Path, *, command: str, url: str = "") -> Iterator[None]:
         file.write(json.dumps(asdict(Holder(os.getpid(), command, url))))
         file.flush()
         yield
-        file.truncate(0)
 
 
 def _acquire(descriptor: int) -> bool:

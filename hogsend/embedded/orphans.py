@@ -10,10 +10,10 @@ _PROC = Path("/proc")
 Steps = Sequence[tuple[signal.Signals, float]]
 
 
-def processes_in(directory: Path) -> list[int]:
-    """Return the processes whose working directory is ``directory``; an engine works in its data directory."""
+def processes_in(directory: Path, program: str) -> list[int]:
+    """Return the processes of ``program`` whose working directory is ``directory``, as that of an engine's data is."""
     wanted = os.path.realpath(directory)
-    return [pid for pid in _pids() if working_directory(pid) == wanted]
+    return [pid for pid in _pids() if working_directory(pid) == wanted and _program(pid) == program]
 
 
 def processes_marked(variable: str, value: str) -> list[int]:
@@ -47,9 +47,16 @@ def end(find: Callable[[], list[int]], steps: Steps) -> list[int]:
 
 def _pids() -> list[int]:
     try:
-        return [int(entry) for entry in os.listdir(_PROC) if entry.isdecimal()]
+        return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
     except OSError:
         return []
+
+
+def _program(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 def _environment(pid: int) -> list[bytes]:

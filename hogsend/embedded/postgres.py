@@ -94,9 +94,7 @@ class Postgres:
                     return _create_database(connection)
             except psycopg.OperationalError:
                 if self.child is None or self.child.exit_code() is not None or time.monotonic() > deadline:
-                    raise EmbeddedError(
-                        f"The embedded PostgreSQL did not start. Its log ({self.log}) ends with:\n{last_lines(self.log)}"
-                    ) from None
+                    raise EmbeddedError(f"The embedded PostgreSQL did not start. {last_lines(self.log)}") from None
             pause(0.02)
 
     def erase(self) -> None:
@@ -134,7 +132,7 @@ class Postgres:
             env=_environ(),
             cwd=self.account.home,
             start_new_session=True,
-            preexec_fn=tied_to_parent(signal.SIGKILL, self.account.enter),  # noqa: PLW1509 - nothing here runs threads
+            preexec_fn=tied_to_parent(signal.SIGKILL, self.account.enter),
             capture_output=True,
             check=False,
         )  # fmt: skip
@@ -143,14 +141,15 @@ class Postgres:
         unfinished.rename(self.data)
 
     def _outlive_predecessor(self) -> None:
-        left = end(lambda: processes_in(self.data), ((signal.SIGINT, 4.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 1.0)))
+        steps = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 1.0))
+        left = end(lambda: processes_in(self.data, "postgres"), steps)
         if left:
             raise EmbeddedError(f"Another PostgreSQL (process {left[0]}) works in {self.data} and does not stop.")
         _forget_reused_pid(self.data)
 
 
-def erase_cluster(state_dir: Path) -> None:
-    """Remove the cluster of ``state_dir`` wherever the account that ran it kept it."""
+def erase_files(state_dir: Path) -> None:
+    """Remove the cluster of ``state_dir``, wherever the account that ran it kept it."""
     home = state_dir / "postgres"
     for path in (home, nobody_home(home), socket_directory(home, f".s.PGSQL.{PORT}")):
         shutil.rmtree(path, ignore_errors=True)

@@ -41,9 +41,10 @@ class Child:
     def __init__(self, spec: ProcessSpec, stdout: IO[bytes] | None = None) -> None:
         self.spec = spec
         self.started_at = time.monotonic()
+        self._buried = False
         with contextlib.ExitStack() as files:
             log = files.enter_context(open_log(spec.log)) if spec.log else None
-            self._process = subprocess.Popen(  # noqa: S603 # pylint: disable=R1732
+            self._process = subprocess.Popen(
                 spec.command,
                 env=dict(spec.environ),
                 cwd=spec.cwd,
@@ -68,7 +69,10 @@ class Child:
         self._process.send_signal(number)
 
     def kill_group(self) -> None:
-        """Kill the process and whatever is left of its group, and collect it."""
+        """Kill the process and whatever is left of its group, and collect it; only once, as numbers are reused."""
+        if self._buried:
+            return
+        self._buried = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -102,11 +106,11 @@ def open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-def last_lines(path: Path, count: int = 15) -> str:
-    """Return the end of a log, for the terminal."""
+def last_lines(path: Path | None, count: int = 15) -> str:
+    """Return a sentence with the end of a log, for the terminal; empty without one."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 8192))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+        content = path.read_bytes()[-8192:] if path else b""
     except OSError:
-        return ""
+        content = b""
+    lines = "\n".join(content.decode(errors="replace").splitlines()[-count:])
+    return f"Its log ({path}) ends with:\n{lines}" if lines else ""

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from hogsend.embedded.endpoints import with_database_number
-from hogsend.embedded.engines import Engine, engines_for
+from hogsend.embedded.engines import Engine, engines_for, erase_engines
 from hogsend.embedded.errors import EmbeddedError
 from hogsend.embedded.lock import held, holder
-from hogsend.embedded.postgres import erase_cluster
 from hogsend.embedded.processes import stop_together
 
 WORKER = "PYTEST_XDIST_WORKER"
@@ -26,7 +25,7 @@ PREFIX = "hogsend-test-"
 # A younger directory may belong to a run which has not taken its lock yet.
 OLD_SECONDS = 60
 VARIABLES = ("DATABASE_URL", "REDIS_URL")
-_descriptions = pytest.StashKey[list[str]]()
+_description = pytest.StashKey[str]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,7 +34,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     asked = early_config.known_args_namespace
     if not (asked.help or asked.version):
         os.environ["HOGSEND_ENV"] = "test"
-        early_config.stash[_descriptions] = _prepare_worker() if WORKER in os.environ else _prepare_run(early_config)
+        if WORKER in os.environ:
+            _prepare_worker(os.environ[WORKER])
+        else:
+            early_config.stash[_description] = ", ".join(_prepare_run(early_config))
     return (yield)
 
 
@@ -46,7 +48,7 @@ def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Name the engines this run uses."""
-    return f"engines: {', '.join(config.stash.get(_descriptions, []))}"
+    return f"engines: {config.stash.get(_description, 'inherited')}"
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +60,7 @@ def engine_urls() -> dict[str, str]:
 def _prepare_run(config: pytest.Config) -> list[str]:
     given = [f"{name} from the environment" for name in VARIABLES if os.environ.get(name)]
     run_dir = _run_directory(config)
-    os.environ.setdefault("HOGSEND_STATE_DIR", str(run_dir / "state"))
+    os.environ["HOGSEND_STATE_DIR"] = str(run_dir / "state")
     try:
         engines = engines_for(run_dir, forgetful=True)
         config.add_cleanup(lambda: _discard(engines))
@@ -72,12 +74,10 @@ def _prepare_run(config: pytest.Config) -> list[str]:
     return [*(engine.description for engine in engines), *given]
 
 
-def _prepare_worker() -> list[str]:
+def _prepare_worker(name: str) -> None:
     """Give each xdist worker a Valkey database and a state directory of its own."""
-    name = os.environ[WORKER]
     os.environ["REDIS_URL"] = with_database_number(os.environ["REDIS_URL"], int(name.removeprefix("gw")) + 1)
     os.environ["HOGSEND_STATE_DIR"] = f"{os.environ['HOGSEND_STATE_DIR']}-{name}"
-    return []
 
 
 def _discard(engines: list[Engine]) -> None:
@@ -90,7 +90,7 @@ def _run_directory(config: pytest.Config) -> Path:
     """Make a directory that lives as long as this run, and remove those of runs that were killed."""
     for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if holder(old) is None and time.time() - old.stat().st_mtime > OLD_SECONDS:
-            erase_cluster(old)
+            erase_engines(old)
             shutil.rmtree(old, ignore_errors=True)
     run_dir = Path(tempfile.mkdtemp(prefix=PREFIX))
     config.add_cleanup(lambda: shutil.rmtree(run_dir, ignore_errors=True))

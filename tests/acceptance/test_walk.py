@@ -16,7 +16,8 @@ def test_an_event_becomes_a_mail_whose_click_is_recorded(product: Product, sink:
     html = first.get_body(("html",)).get_content()
     link = re.search(r'href="([^"]+/v1/t/c/[^"]+)"', html)[1]
     pixel = re.search(r'src="([^"]+/v1/t/o/[^"]+)"', html)[1]
-    eventually(lambda: product.rows("select 1 from emails_emailsend where sent_at < now() - interval '2.5 seconds'"))
+    long_enough = "select 1 from emails_emailsend where to_email = %s and sent_at < now() - interval '2.5 seconds'"
+    eventually(lambda: product.rows(long_enough, "ada@example.com"))
     status, headers, _ = product.get(link, **{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"})
     seen, _, gif = product.get(pixel, **{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"})
 

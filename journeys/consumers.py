@@ -1,0 +1,33 @@
+"""How journeys react to recorded events: runs that an event ends leave first, then people enter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from events.definitions import Batch
+from journeys.actions.enrol import enrol_people
+from journeys.actions.exit import exit_people
+from journeys.definitions import index
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A reaction to a batch, and the names of the events that concern it (read anew for each batch)."""
+
+    react: Callable[[Batch], None]
+    event_names: Callable[[], frozenset[str]]
+
+    def __call__(self, batch: Batch) -> None:
+        """React within the recording transaction, under the locks of all contacts in the batch."""
+        self.react(batch)
+
+
+def _exit_names() -> frozenset[str]:
+    return index().exit_names
+
+
+def _trigger_names() -> frozenset[str]:
+    return frozenset(index().by_trigger)
+
+
+exit_runs = Consumer(exit_people, _exit_names)
+enrol = Consumer(enrol_people, _trigger_names)

@@ -1,0 +1,251 @@
+"""What an adopter declares: a journey, when it begins, for whom, and what ends it early."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
+
+from django.conf import settings
+
+from conditions.nodes import Condition, ConditionError, Where, conditions
+from hogsend.lib.registry import Registry, Source
+from journeys.fingerprint import code_hash
+from journeys.rules import EntryLimit
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+    from journeys.answers import User
+    from journeys.context import Context
+
+JOURNEY_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+DEFAULT_PERIOD: Final = timedelta(hours=24)
+
+
+class InvalidJourneyError(ValueError):
+    """A journey is declared in a way that cannot work; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class ExitRule:
+    """An event that ends a run early, perhaps only when its properties fit."""
+
+    event: str
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Journey:
+    """A journey as declared; made by ``@journey``."""
+
+    id: str
+    trigger: str
+    name: str
+    description: str
+    where: tuple[Condition, ...]
+    entry_limit: EntryLimit
+    entry_period: timedelta | None
+    exit_on: tuple[ExitRule, ...]
+    suppress: timedelta
+    enabled: bool
+    category: str | None
+    run: "Callable[[User, Context], object]"
+    source: Source
+
+    @cached_property
+    def code_hash(self) -> str:
+        """Sixty-four hexadecimal digits that change when the journey's behaviour does; comments do not count."""
+        behaviour = [
+            self.trigger,
+            [condition.as_data() for condition in self.where],
+            [self.entry_limit, self.entry_period],
+            [[rule.event, [condition.as_data() for condition in rule.where]] for rule in self.exit_on],
+            [self.suppress, self.category],
+        ]
+        return code_hash(cast("FunctionType", self.run), behaviour)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether ENABLED_JOURNEYS lets this journey run here."""
+        return settings.ENABLED_JOURNEYS is None or self.id in settings.ENABLED_JOURNEYS
+
+
+registry: Registry[Journey] = Registry("journey")
+
+
+def exit_rule(event: str, *, where: Where = ()) -> ExitRule:
+    """End a run when ``event`` comes and ``where`` is true of its properties.
+
+    Example:
+        >>> exit_rule("plan.changed", where=prop("plan").eq("paid")).event
+        'plan.changed'
+    """
+    return ExitRule(_event_name(event, "An exit rule"), conditions(where))
+
+
+def journey(
+    *,
+    id: str,  # noqa: A002 - the word of the wire and of every other definition
+    trigger: str,
+    name: str | None = None,
+    description: str = "",
+    where: Where = (),
+    entry_limit: str = EntryLimit.ONCE,
+    entry_period: timedelta | None = None,
+    exit_on: Iterable[str | ExitRule] = (),
+    suppress: timedelta = timedelta(0),
+    enabled: bool = True,
+    category: str | None = None,
+) -> "Callable[[Callable[[User, Context], object]], Journey]":
+    """Declare the decorated function ``run(user, ctx)`` as a journey.
+
+    Args:
+        id: Names the journey in code and on the wire: letters, digits, ``.``, ``_`` and ``-``.
+        trigger: The exact name of the event that starts it.
+        name: How people call it; the id if not given.
+        description: One sentence for the admin.
+        where: Conditions on the properties of the trigger event; all must hold.
+        entry_limit: ``"once"``, ``"once_per_period"`` or ``"unlimited"`` per person.
+        entry_period: With ``"once_per_period"``: how long after an entry the next may follow; 24 hours if not given.
+        exit_on: Names of events, or ``exit_rule(…)``, each of which ends a run early.
+        suppress: The least time between two mails of this journey to one person.
+        enabled: False keeps everybody from entering; runs that have begun go on.
+        category: What people can opt out of, for all mails of this journey; if not given, each mail's own.
+
+    Raises InvalidJourneyError, ConditionError, or DuplicateIdError when the id is taken.
+
+    Example:
+        >>> with registry.scratch():
+        ...     @journey(id="hello", trigger="user.created")
+        ...     def hello(user, ctx): ...
+        >>> hello.entry_limit.value
+        'once'
+    """
+
+    def declare(run: "Callable[[User, Context], object]") -> Journey:
+        _check_run(run, id)
+        declared = Journey(
+            id=id,
+            trigger=_event_name(trigger, f"The journey {id!r}"),
+            name=name or id,
+            description=description,
+            where=_where(where, id),
+            entry_limit=_entry_limit(entry_limit, id),
+            entry_period=_entry_period(entry_limit, entry_period, id),
+            exit_on=_exit_rules(exit_on, id),
+            suppress=_suppress(suppress, id),
+            enabled=enabled,
+            category=category,
+            run=run,
+            source=Source(run.__code__.co_filename, run.__code__.co_firstlineno),
+        )
+        registry.add(id, declared, declared.source)
+        return declared
+
+    if not isinstance(id, str) or not JOURNEY_ID.fullmatch(id):
+        raise InvalidJourneyError(
+            f"The journey id {id!r} is not usable; take letters, digits and, after the first, also '.', '_' and '-'."
+        )
+    return declare
+
+
+def _check_run(run: object, journey_id: str) -> None:
+    if not inspect.isfunction(run):
+        raise InvalidJourneyError(f"@journey(id={journey_id!r}) must stand above a function: def run(user, ctx).")
+    if inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run):
+        raise InvalidJourneyError(f"The journey {journey_id!r} must be a plain function; remove async and yield.")
+    try:
+        inspect.signature(run).bind(None, None)
+    except TypeError:
+        raise InvalidJourneyError(f"The journey {journey_id!r} must take two arguments: def run(user, ctx).") from None
+
+
+def _event_name(name: object, owner: str) -> str:
+    if not isinstance(name, str) or not name.strip() or name != name.strip():
+        raise InvalidJourneyError(f"{owner} needs the exact name of an event, like 'user.created'; it got {name!r}.")
+    return name
+
+
+def _where(where: Where, journey_id: str) -> tuple[Condition, ...]:
+    try:
+        return conditions(where)
+    except ConditionError as error:
+        raise ConditionError(f"The journey {journey_id!r}: {error}") from None
+
+
+def _entry_limit(value: str, journey_id: str) -> EntryLimit:
+    try:
+        return EntryLimit(value)
+    except ValueError:
+        options = ", ".join(repr(option.value) for option in EntryLimit)
+        raise InvalidJourneyError(f"The entry_limit of {journey_id!r} is {value!r}; take one of {options}.") from None
+
+
+def _entry_period(limit: str, period: timedelta | None, journey_id: str) -> timedelta | None:
+    if EntryLimit(limit) is not EntryLimit.ONCE_PER_PERIOD:
+        if period is not None:
+            raise InvalidJourneyError(
+                f"The journey {journey_id!r} has an entry_period; add entry_limit='once_per_period'."
+            )
+        return None
+    if period is None:
+        return DEFAULT_PERIOD
+    if not isinstance(period, timedelta) or period <= timedelta(0):
+        raise InvalidJourneyError(
+            f"The entry_period of {journey_id!r} is {period!r}; write a positive one, like days(3)."
+        )
+    return period
+
+
+def _exit_rules(exit_on: Iterable[str | ExitRule], journey_id: str) -> tuple[ExitRule, ...]:
+    if isinstance(exit_on, str | ExitRule):
+        raise InvalidJourneyError(f"The exit_on of {journey_id!r} must be a list; write exit_on=[{exit_on!r}].")
+    owner = f"exit_on of the journey {journey_id!r}"
+    return tuple(item if isinstance(item, ExitRule) else ExitRule(_event_name(item, owner)) for item in exit_on)
+
+
+def _suppress(value: object, journey_id: str) -> timedelta:
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise InvalidJourneyError(f"The suppress of {journey_id!r} is {value!r}; write a duration, like hours(12).")
+    return value
+
+
+@dataclass(frozen=True)
+class Index:
+    """The declared journeys by the events that concern them."""
+
+    journeys: tuple[Journey, ...]
+    wanted: frozenset[str] | None
+    by_trigger: dict[str, tuple[Journey, ...]]
+    by_id: dict[str, Journey]
+    exit_names: frozenset[str]
+    exitable: tuple[str, ...]
+
+
+_index: list[Index] = []
+
+
+def index() -> Index:
+    """Return the index of the registry as it is now; it is built again only when something was declared."""
+    journeys = tuple(registry)
+    if not _index or _index[0].journeys != journeys or _index[0].wanted != settings.ENABLED_JOURNEYS:
+        _index[:] = [_build(journeys)]
+    return _index[0]
+
+
+def _build(journeys: tuple[Journey, ...]) -> Index:
+    by_trigger: dict[str, tuple[Journey, ...]] = {}
+    for declared in journeys:
+        if declared.is_wanted:
+            by_trigger[declared.trigger] = (*by_trigger.get(declared.trigger, ()), declared)
+    return Index(
+        journeys=journeys,
+        wanted=settings.ENABLED_JOURNEYS,
+        by_trigger=by_trigger,
+        by_id={declared.id: declared for declared in journeys},
+        exit_names=frozenset(rule.event for declared in journeys for rule in declared.exit_on),
+        exitable=tuple(declared.id for declared in journeys if declared.exit_on),
+    )

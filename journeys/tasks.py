@@ -1,0 +1,33 @@
+import time
+from typing import Any, Final
+
+import structlog
+from celery import shared_task
+
+from hogsend.doorbell import ring
+from journeys.actions.heal import heal_runs
+from journeys.actions.lease import database_now
+from journeys.runtime import advance_due
+
+CLAIM: Final = 50  # runs per claim: few enough that one slow journey keeps few others waiting
+PATIENCE: Final = 20.0  # seconds per task: then others get their turn
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="journeys.advance")
+def advance(**_: Any) -> None:
+    """Advance what is due until nothing is, or ring again when it takes long."""
+    until = time.monotonic() + PATIENCE
+    while advance_due(limit=CLAIM):
+        if time.monotonic() > until:
+            ring("journeys.advance")
+            return
+
+
+@shared_task(name="journeys.heal")
+def heal(**_: Any) -> None:
+    """Wake live runs that stand still."""
+    healed = heal_runs(now=database_now())
+    if healed:
+        log.error("journeys.healed", runs=healed)
