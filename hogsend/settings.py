@@ -136,9 +136,8 @@ DATABASES: dict[str, dict[str, Any]] = {
             if DATABASE_URL
             else {"NAME": "no_database_set_DATABASE_URL_or_use_run_up"}
         ),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hogsend.postgres",
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
         "TEST": {"TEMPLATE": "template0"},
     }
 }
