@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from contacts.actions import ContactRequest, lock_contacts, lock_keys, resolve_contacts
 from contacts.pipeline import columns, pipeline
-from events.definitions import Batch, Exit, NewEvent, RecordedEvent
+from events.definitions import Batch, NewEvent, RecordedEvent
 from events.routing import tell, told_alone
 from events.rules import fingerprint, waves
 from events.submission import Answer, Submission
@@ -76,14 +76,16 @@ def ingest_events(submissions: Sequence[Submission], *, now: datetime) -> list[A
             answers = _answer_duplicates(submissions, now=now)
             fresh = [one for one in submissions if one.id not in answers]
             people = resolve_contacts([ContactRequest(keys=one.keys, patch=one.patch) for one in fresh], now=now)
-            recorded = [
-                RecordedEvent(one.id, person.contact_id, one.name, one.properties, one.occurred_at or now)
-                for one, person in zip(fresh, people, strict=True)
-            ]
+            recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
             _insert(recorded, [one.properties_json for one in fresh], now=now)
-        exits = _tell(recorded, now=now)
+        heard = _tell(recorded, now=now)
     for event in recorded:
-        answers[event.id] = Answer(stored=True, contact_id=event.contact_id, exits=tuple(exits.get(event.id, ())))
+        answers[event.id] = Answer(
+            stored=True,
+            contact_id=event.contact_id,
+            exits=tuple(heard.exits.get(event.id, ())),
+            lists_error=heard.lists_errors.get(event.id),
+        )
     return _in_order(submissions, answers)
 
 
@@ -173,16 +175,32 @@ def _insert(events: Sequence[RecordedEvent], properties: Sequence[str], *, now: 
         pipe.send(INSERT, [*columns(rows), now])
 
 
-def _tell(events: Sequence[RecordedEvent], *, now: datetime) -> dict[UUID, list[Exit]]:
-    """Tell the consumers, person by person in order; what they cause is recorded one hop further."""
-    exits: dict[UUID, list[Exit]] = {}
+def _from_outside(one: Submission, contact_id: UUID, now: datetime) -> RecordedEvent:
+    return RecordedEvent(
+        one.id,
+        contact_id,
+        one.name,
+        one.properties,
+        one.occurred_at or now,
+        lists=one.lists or {},
+        patched=frozenset(one.patch or ()),
+    )
+
+
+def _tell(events: Sequence[RecordedEvent], *, now: datetime) -> Batch:
+    """Tell the consumers, person by person in order; what they cause is recorded one hop further.
+
+    Returns a batch with all that they answered.
+    """
+    heard = Batch(events=list(events), now=now)
     for wave in waves([(event.contact_id, event.name) for event in events], told_alone()):
         batch = Batch(events=[events[position] for position in wave], now=now)
         tell(batch)
-        exits.update(batch.exits)
+        heard.exits.update(batch.exits)
+        heard.lists_errors.update(batch.lists_errors)
         if batch.caused:
             emit_events(batch.caused, now=now, hop=events[0].hop + 1)
-    return exits
+    return heard
 
 
 def _recorded(one: NewEvent, alive: dict[UUID, UUID], now: datetime, hop: int) -> RecordedEvent | None:

@@ -1,5 +1,6 @@
 """The values that travel with an event on its walk (docs/walk.md)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,12 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event whose row has been written in the present transaction."""
+    """An event whose row has been written in the present transaction.
+
+    Attributes:
+        lists: What the request said about lists, by list id; true is in.
+        patched: The names of the contact's properties that the request wrote.
+    """
 
     id: UUID
     contact_id: UUID
@@ -27,6 +33,8 @@ class RecordedEvent:
     properties: dict[str, Any]
     occurred_at: datetime
     hop: int = 0
+    lists: Mapping[str, bool] = field(default_factory=dict)
+    patched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,11 @@ class Batch:
 
     At most one event of a batch per contact concerns journeys by name (see events.rules.waves), so a consumer may
     treat the batch as a set. Consumers run inside the recording transaction and hold the lock of every contact in it.
+    ``lists_errors`` says by event id why its ``lists`` were not changed.
     """
 
     events: list[RecordedEvent]
     now: datetime
     exits: dict[UUID, list[Exit]] = field(default_factory=dict)
+    lists_errors: dict[UUID, str] = field(default_factory=dict)
     caused: list[NewEvent] = field(default_factory=list)

@@ -28,9 +28,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a submission. ``reason`` says why it was not stored when that may surprise."""
+    """What became of a submission.
+
+    ``reason`` says why it was not stored when that may surprise, ``lists_error`` why its lists were not changed.
+    """
 
     stored: bool
     contact_id: UUID | None
     exits: tuple[Exit, ...] = ()
     reason: str | None = None
+    lists_error: str | None = None

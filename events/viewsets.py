@@ -46,7 +46,7 @@ class EventViewSet(ViewSet):
         outcome = submit_events([submission])[0]
         if isinstance(outcome, ApiError):
             raise outcome
-        return _accepted(answer_body(outcome, submission=submission))
+        return _accepted(answer_body(outcome))
 
     def batch(self, request: Request) -> HttpResponse:
         """Take up to 1,000 events; each is answered for itself, in order."""
@@ -75,10 +75,7 @@ def _decode(item: bytes, *, tenant: str, now: datetime) -> Submission | ApiError
 
 def _answers(submissions: Sequence[Submission]) -> list[dict[str, Any]]:
     outcomes: list[Outcome] = submit_events(submissions)
-    return [
-        outcome.body() if isinstance(outcome, ApiError) else answer_body(outcome, submission=submission)
-        for submission, outcome in zip(submissions, outcomes, strict=True)
-    ]
+    return [outcome.body() if isinstance(outcome, ApiError) else answer_body(outcome) for outcome in outcomes]
 
 
 def _accepted(body: Any) -> HttpResponse:

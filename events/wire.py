@@ -24,7 +24,6 @@ from hogsend.api.parsers import MALFORMED, TOO_DEEP, is_too_deep
 from hogsend.lib.ids import new_id
 
 NO_IDENTITY = "email or userId is required (or anonymousId): say whose event this is."
-LISTS_NOT_CHANGED = "No list was changed: events cannot change lists yet, so leave lists out."
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$(?P<where>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
@@ -76,15 +75,15 @@ def split_batch(body: bytes) -> list[bytes]:
     return [bytes(item) for item in items]
 
 
-def answer_body(answer: Answer, *, submission: Submission) -> dict[str, Any]:
+def answer_body(answer: Answer) -> dict[str, Any]:
     """Build the answer to one event."""
     exits = [{"journeyId": one.journey_id, "stateId": str(one.run_id), "exited": one.exited} for one in answer.exits]
     contact_id = None if answer.contact_id is None else str(answer.contact_id)
     body: dict[str, Any] = {"stored": answer.stored, "exits": exits, "contactId": contact_id}
     if answer.reason is not None:
         body["reason"] = answer.reason
-    if submission.lists:
-        body["listsError"] = LISTS_NOT_CHANGED
+    if answer.lists_error is not None:
+        body["listsError"] = answer.lists_error
     return body
 
 

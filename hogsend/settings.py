@@ -253,6 +253,8 @@ HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 # Who hears of recorded events, in this order, inside the transaction that records them (docs/walk.md, stop 5).
 HOGSEND_EVENT_CONSUMERS = ["journeys.consumers.exit_runs", "journeys.consumers.enrol"]
 HOGSEND_MAX_HOPS = 8
+# Who hears what happens to people, in this order, inside the transaction that does it (contacts/following.py).
+HOGSEND_CONTACT_FOLLOWERS = ["events.followers", "preferences.followers", "emails.followers", "journeys.followers"]
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "Hogsend <hello@example.com>")

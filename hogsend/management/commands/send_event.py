@@ -68,7 +68,7 @@ def _in_process(body: dict[str, Any]) -> dict[str, Any]:
     outcome = submit_events([submission])[0]
     if isinstance(outcome, ApiError):
         raise outcome
-    return answer_body(outcome, submission=submission)
+    return answer_body(outcome)
 
 
 def _own_key(base: str) -> str | None:

@@ -96,12 +96,6 @@ def test_the_runs_that_were_considered_are_answered(post, listeners):
     assert UUID(exits[0]["stateId"])
 
 
-def test_lists_are_not_silently_ignored(post):
-    response = post({"name": "n", "userId": "eve", "lists": {"news": True}})
-    assert (response.status_code, response.json()["stored"]) == (202, True)
-    assert "No list was changed" in response.json()["listsError"]
-
-
 def test_an_event_with_keys_of_two_known_people_goes_to_the_user_id(post):
     first, _ = ada(), dora()
     assert post({"name": "n", "userId": "ada", "email": "dora@example.com"}).json()["contactId"] == str(first.pk)

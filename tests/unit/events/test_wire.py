@@ -119,8 +119,8 @@ def test_a_batch_holds_at_most_a_thousand():
         split_batch(b"[" + b",".join([b"{}"] * 1001) + b"]")
 
 
-def test_lists_are_answered_honestly():
+def test_the_answer_says_why_lists_were_not_changed():
     event = decoded(b'{"name":"n","userId":"a","lists":{"news":true}}')
-    assert (
-        "No list was changed" in answer_body(Answer(stored=True, contact_id=event.id), submission=event)["listsError"]
-    )
+    answer = Answer(stored=True, contact_id=event.id, lists_error="There is no list 'news'.")
+    assert answer_body(answer)["listsError"] == "There is no list 'news'."
+    assert "listsError" not in answer_body(Answer(stored=True, contact_id=event.id))
