@@ -249,6 +249,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = HOGSEND_MAX_BODY_BYTES * 4
 ENABLED_JOURNEYS = ids("ENABLED_JOURNEYS")
 ENABLED_BUCKETS = ids("ENABLED_BUCKETS")
 ENABLED_LISTS = ids("ENABLED_LISTS")
+# Secrets of webhook sources by the name of their variable, which always ends so; an unset one closes its source.
+WEBHOOK_SECRETS = {
+    name: value.strip() for name, value in os.environ.items() if name.endswith("_WEBHOOK_SECRET") and value.strip()
+}
 HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 # Who hears of recorded events, in this order, inside the transaction that records them (docs/walk.md, stop 5).
 HOGSEND_EVENT_CONSUMERS = ["journeys.consumers.exit_runs", "journeys.consumers.enrol"]

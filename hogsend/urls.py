@@ -5,7 +5,9 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("v1/", include("contacts.urls")),
     path("v1/", include("events.urls")),
+    path("v1/", include("lists.urls")),
     path("v1/", include("preferences.urls")),
     path("v1/", include("tracking.urls")),
     path("", include("emails.urls")),
