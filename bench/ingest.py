@@ -3,28 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from bench import processes, stage
+from bench import stage
+from bench.measure import Row, Shot, Spenders, measure
 
 BATCH = 500
 _serial = count()
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    work: str
-    people: int
-    connections: int
-    events_per_second: float
-    p50_ms: float
-    p99_ms: float
-    app_ms: float
-    database_ms: float
 
 
 def _event(person: str, **more: Any) -> dict[str, Any]:
@@ -70,6 +56,28 @@ def _batches(people: int, wanted: int) -> list[bytes]:
     ]
 
 
+def _joined(people: int, wanted: int) -> list[bytes]:
+    """Visitors who are known a moment later: each second event merges two people."""
+    del people
+    bodies = []
+    for _ in range(wanted // 2):
+        n = next(_serial)
+        bodies += [
+            _event("", anonymousId=f"visit-{n}"),
+            _event(f"join-{n}", anonymousId=f"visit-{n}", email=f"join-{n}@example.com"),
+        ]
+        bodies[-2]["userId"] = None
+    return [json.dumps(body).encode() for body in bodies]
+
+
+def _listed(people: int, wanted: int) -> list[bytes]:
+    """Events that also change a list."""
+    return [
+        json.dumps(_event(f"pool-{n * 7919 % people}", lists={"product-updates": n % 2 == 0})).encode()
+        for n in range(wanted)
+    ]
+
+
 WORK: list[tuple[str, Callable[[int, int], list[bytes]], int, str, int]] = [
     ("pool", _pool, 1, "/v1/events", 1),
     ("pool", _pool, 16, "/v1/events", 1),
@@ -77,85 +85,40 @@ WORK: list[tuple[str, Callable[[int, int], list[bytes]], int, str, int]] = [
     ("new people", _new, 16, "/v1/events", 1),
     ("duplicate keys", _duplicate, 16, "/v1/events", 1),
     ("user.created, enrolled", _created, 16, "/v1/events", 1),
+    ("visitors who become known", _joined, 16, "/v1/events", 1),
+    ("events with lists", _listed, 16, "/v1/events", 1),
     (f"batch of {BATCH}, pool", _batches, 2, "/v1/events/batch", BATCH),
 ]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """What is fired at which server."""
-
-    work: str
-    people: int
-    port: int
-    key: str
-    connections: int
-    bodies: list[bytes]
-    path: str = "/"
-    weight: int = 1  # events per request
 
 
 def run(*, seconds: float, sizes: tuple[int, ...]) -> Iterator[Row]:
     """Measure every kind of work with each number of known people, then the floors."""
     with stage.engines() as engines:
-        key = _prepared_database()
-        database = [engine.child.pid for engine in engines if engine.variable == "DATABASE_URL" and engine.child]
+        key = stage.prepared_database()
+        database = stage.database_processes(engines)
         for people in sizes:
             with stage.served("hogsend.wsgi:application") as (port, web):
-                _fill(port, key, people)
+                fill(port, key, people)
                 for work, make, connections, path, weight in WORK:
                     bodies = make(people, int(seconds * 6000))
                     shot = Shot(work, people, port, key, connections, bodies, path, weight)
-                    yield _measure(shot, seconds, web=web, database=database)
+                    yield measure(shot, seconds, Spenders(web, database))
         with stage.served("bench.floor:application") as (port, web):
             for connections in (1, 16, 64):
                 shot = Shot("floor: 202 at once", 0, port, key, connections, _pool(1000, int(seconds * 20000)))
-                yield _measure(shot, seconds, web=web, database=[])
+                yield measure(shot, seconds, Spenders(web, []))
         yield _insert_floor(sizes[-1])
 
 
-def _measure(shot: Shot, seconds: float, *, web: int, database: list[int]) -> Row:
-    def spent() -> tuple[float, float]:
-        return processes.cpu_seconds(web), sum(processes.cpu_seconds(pid) for pid in database)
-
-    before = spent()
-    got = stage.shoot(
-        port=shot.port,
-        path=shot.path,
-        key=shot.key,
-        bodies=shot.bodies,
-        connections=shot.connections,
-        seconds=seconds,
-    )
-    after = spent()
-    if set(got["statuses"]) - {"202", "200"}:
-        raise RuntimeError(f"{shot.work}: unexpected answers {got['statuses']}")
-    events = got["requests"] * shot.weight
-    app_ms, database_ms = ((late - early) * 1000 / events for early, late in zip(before, after, strict=True))
-    rate = got["per_second"] * shot.weight
-    return Row(shot.work, shot.people, shot.connections, rate, got["p50_ms"], got["p99_ms"], app_ms, database_ms)
-
-
-def _prepared_database() -> str:
-    import django  # noqa: PLC0415 - settings may only be read once the engines run
-
-    django.setup()
-    from django.core.management import call_command  # noqa: PLC0415 - after setup
-
-    from hogsend.api.keys import create_key  # noqa: PLC0415 - after setup
-
-    call_command("migrate", verbosity=0)
-    return create_key(name="bench", scopes=["ingest"])[1]
-
-
-def _fill(port: int, key: str, people: int) -> None:
+def fill(port: int, key: str, people: int) -> None:
+    """Make so many people known, by events."""
     bodies = [
         json.dumps(
             [_event(f"pool-{n}", email=f"pool-{n}@example.com") for n in range(start, min(start + BATCH, people))]
         ).encode()
         for start in range(0, people, BATCH)
     ]
-    stage.shoot(port=port, path="/v1/events/batch", key=key, bodies=bodies, connections=2, seconds=600)
+    stage.shoot(Shot("fill", people, port, key, 2, bodies, "/v1/events/batch"), seconds=600)
 
 
 def _insert_floor(people: int) -> Row:

@@ -35,10 +35,12 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
 
 
-def http_request(path: str, key: str, body: bytes) -> bytes:
-    """Return a whole POST request."""
+def http_request(method: str, path: str, key: str, body: bytes) -> bytes:
+    """Return a whole request; with GET the body is the query."""
+    if method == "GET":
+        path, body = f"{path}?{body.decode()}" if body else path, b""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -105,5 +107,5 @@ def _late(flying: int) -> list[tuple[selectors.SelectorKey, int]]:
 if __name__ == "__main__":
     order = json.loads(sys.stdin.read())
     bodies = Path(order["bodies"]).read_bytes().split(b"\n")
-    made = [http_request(order["path"], order["key"], body) for body in bodies if body]
+    made = [http_request(order["method"], order["path"], order["key"], body) for body in bodies if body]
     print(json.dumps(drive(order["port"], order["connections"], order["seconds"], made).summary()))

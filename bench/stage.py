@@ -13,10 +13,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hogsend.embedded.engines import Engine, engines_for
 from hogsend.embedded.processes import stop_together
+
+if TYPE_CHECKING:
+    from bench.measure import Shot
 
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 16
@@ -74,13 +77,31 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("The web server did not become ready within 30 seconds.")
 
 
-def shoot(*, port: int, path: str, key: str, bodies: list[bytes], connections: int, seconds: float) -> dict[str, Any]:
+def prepared_database() -> str:
+    """Migrate the engines' database and return an API key with the scope ingest."""
+    import django  # noqa: PLC0415 - settings may only be read once the engines run
+
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415 - after setup
+
+    from hogsend.api.keys import create_key  # noqa: PLC0415 - after setup
+
+    call_command("migrate", verbosity=0)
+    return create_key(name="bench", scopes=["ingest"])[1]
+
+
+def database_processes(engines: list[Engine]) -> list[int]:
+    """Return the process ids of the embedded database servers."""
+    return [engine.child.pid for engine in engines if engine.variable == "DATABASE_URL" and engine.child]
+
+
+def shoot(shot: "Shot", *, seconds: float) -> dict[str, Any]:
     """Run the load generator as a process of its own and return what it measured."""
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
-        file.write(b"\n".join(bodies))
+        file.write(b"\n".join(shot.bodies))
         file.flush()
-        order = {"port": port, "path": path, "key": key, "bodies": file.name}
-        order |= {"connections": connections, "seconds": seconds}
+        order = {"port": shot.port, "method": shot.method, "path": shot.path, "key": shot.key, "bodies": file.name}
+        order |= {"connections": shot.connections, "seconds": seconds}
         done = subprocess.run(
             [sys.executable, "-m", "bench.load"],
             input=json.dumps(order),

@@ -1,5 +1,6 @@
 """The values by which other apps hear what happened to a person (contacts/following.py)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,10 +42,15 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Somebody who must be found nowhere any more: every id they lived under, and every key."""
+    """Somebody who must be found nowhere any more: every id they lived under, and every key.
+
+    Attributes:
+        removed: How many rows a follower has removed by itself, by model, such as ``emails.EmailSend``.
+    """
 
     contact_ids: tuple[UUID, ...]
     external_ids: tuple[str, ...]
     emails: tuple[str, ...]
     anonymous_ids: tuple[str, ...]
     now: datetime
+    removed: Counter[str] = field(default_factory=Counter)

@@ -58,6 +58,10 @@ class Contact(models.Model):
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["-last_seen_at"], name="contact_last_seen")]
+        permissions: ClassVar = [
+            ("erase_contact", "Can erase contacts for ever"),
+            ("export_contact", "Can download all that is known of a contact"),
+        ]
 
     def __str__(self) -> str:
         return self.email or self.external_id or self.anonymous_id or str(self.id)

@@ -1,9 +1,14 @@
-"""Who is behind a key."""
+"""Who is behind a key, and what we hold about them."""
 
+from typing import Any
 from uuid import UUID
 
-from contacts.models import Contact
+from django.db.models import Q
+
+from contacts import following
+from contacts.models import Contact, ContactMerge
 from contacts.rules import Keys
+from hogsend.lib.wire import wire_time
 
 
 def contact_by_key(*, kind: str, value: str) -> Contact | None:
@@ -31,3 +36,32 @@ def living(contact: Contact) -> Contact | None:
         contact = contact.merged_into
         seen.add(contact.pk)
     return contact if contact.deleted_at is None else None
+
+
+def contacts_by_keys(keys: Keys) -> list[Contact]:
+    """Return every living contact that one of these keys resolves to, the owner of the most identifying key first."""
+    found = (contact_by_key(kind=kind, value=value) for kind, value in keys.pairs())
+    return list({contact.pk: contact for contact in found if contact is not None}.values())
+
+
+def everything_about(contact: Contact) -> dict[str, Any]:
+    """Return all that we hold about somebody, of every app, as JSON values."""
+    merges = ContactMerge.objects.filter(Q(survivor=contact) | Q(absorbed=contact)).order_by("created_at")
+    return {
+        "contact": {
+            "id": str(contact.pk),
+            "userId": contact.external_id,
+            "email": contact.email,
+            "anonymousId": contact.anonymous_id,
+            "timezone": contact.timezone,
+            "properties": contact.properties,
+            "firstSeenAt": wire_time(contact.first_seen_at),
+            "lastSeenAt": wire_time(contact.last_seen_at),
+            "deletedAt": wire_time(contact.deleted_at),
+        },
+        "keys": [{"kind": key.kind, "value": key.value} for key in contact.keys.order_by("created_at", "pk")],
+        "merges": [
+            {"before": merge.before, "actor": merge.actor, "at": wire_time(merge.created_at)} for merge in merges
+        ],
+        **following.contact_exported(contact.pk),
+    }

@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from contacts.viewsets import ContactViewSet
+
+urlpatterns = [
+    path("contacts", ContactViewSet.as_view({"put": "upsert", "delete": "delete"}), name="contacts"),
+    path("contacts/find", ContactViewSet.as_view({"get": "find"}), name="contacts-find"),
+]

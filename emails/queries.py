@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import Coalesce
 
 from emails.models import EmailSend, SendStatus
@@ -25,3 +25,8 @@ def sent_count(*, contact_id: UUID, since: datetime, category: str | None = None
     """Return how many messages the provider accepted for this person since then, of one category or of all."""
     sends = EmailSend.objects.filter(contact_id=contact_id, status__in=ACCEPTED, created_at__gte=since)
     return (sends if category is None else sends.filter(category=category)).count()
+
+
+def sends_of(contact_id: UUID) -> QuerySet[EmailSend]:
+    """Return all that was written to this person or decided not to be, oldest first."""
+    return EmailSend.objects.filter(contact_id=contact_id).order_by("created_at", "id")

@@ -1,18 +1,23 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr, parsedate_to_datetime
+from email.headerregistry import Address
+from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 from typing import Any
 from uuid import UUID
+
+from hogsend.lib.fields import InvalidFieldError, check_address, check_text
 
 MAX_ATTEMPTS = 10
 FIRST_BACKOFF = timedelta(seconds=30)
 LONGEST_BACKOFF = timedelta(hours=1)
 LONGEST_PATIENCE = timedelta(days=1)
 SPREAD = 0.2
+MAX_LINE = 998  # the longest line of a header
 NAME_KEYS = ("firstName", "first_name", "name")
 
 _NOT_IN_A_LINE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_BREAKS_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_A_TAG = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -24,6 +29,32 @@ def one_line(text: str) -> str:
 def tag_of(text: str) -> str:
     """A tag that every provider accepts: letters, digits, ``_`` and ``-``."""
     return _NOT_IN_A_TAG.sub("-", text).strip("-")
+
+
+def mailbox(text: str, *, path: Sequence[str | int]) -> str:
+    """A sender is one address, or a name and one address in angle brackets; what is used is what was understood.
+
+    Raises InvalidFieldError for anything else.
+    """
+    check_text(text, field=str(path[0]), limit=MAX_LINE)
+    found = [] if _BREAKS_A_LINE.search(text) else getaddresses([text])
+    try:
+        [(name, address)] = found
+        check_address(address)
+        return str(Address(name, addr_spec=address))
+    except ValueError as error:
+        sentence = f"{path[0]} must be an address like ada@example.com, or a name with one: Ada <ada@example.com>."
+        raise InvalidFieldError(sentence, path=path, code="invalid_format") from error
+
+
+def domain_of(sender: str) -> str:
+    """The domain that a sender writes from."""
+    return parseaddr(sender)[1].rpartition("@")[2].lower()
+
+
+def may_write_from(sender: str, *, domains: Collection[str]) -> bool:
+    """A key writes from the domains that are ours; a subdomain is another domain."""
+    return domain_of(sender) in domains
 
 
 def message_id(send_id: UUID, from_email: str) -> str:

@@ -1,4 +1,4 @@
-"""What people did, and which requests were already answered."""
+"""What people did, which requests were already answered, and what webhooks brought that became no event."""
 
 from typing import ClassVar
 
@@ -50,3 +50,57 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.key}"
+
+
+class DeadLetterStatus(models.TextChoices):
+    OPEN = "open"
+    RETRIED = "retried"
+    DISCARDED = "discarded"
+
+
+class DeadLetter(models.Model):
+    """A proven webhook delivery that could not become events, kept as it came until somebody retries or discards it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    source_id = models.TextField(help_text="Id of the webhook source in the code.")
+    payload = models.TextField(help_text="The body as it was received.")
+    headers = models.JSONField(default=dict, blank=True, help_text="Without secrets and signatures.")
+    error = models.TextField(help_text="Why the last try failed, as one sentence.")
+    trace = models.TextField(blank=True, default="")
+    status = models.TextField(choices=DeadLetterStatus.choices, default=DeadLetterStatus.OPEN)
+    attempts = models.PositiveIntegerField(default=1, help_text="Tries so far, the delivery itself included.")
+    received_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["source_id"], name="dead_letter_source"),
+            models.Index(fields=["id"], name="dead_letter_open", condition=models.Q(status="open")),
+            models.Index(
+                fields=["resolved_at"], name="dead_letter_resolved", condition=models.Q(resolved_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.error}"
+
+
+class WebhookSkipReason(models.TextChoices):
+    NOT_WANTED = "not_wanted", "the source does not take it"
+    NO_IDENTITY = "no_identity", "it names nobody"
+
+
+class WebhookSkip(models.Model):
+    """How many deliveries of a source, or events in them, were left out on purpose, and why."""
+
+    source_id = models.TextField()
+    reason = models.TextField(choices=WebhookSkipReason.choices)
+    count = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source_id", "reason"], name="webhook_skip")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.get_reason_display()}"

@@ -1,6 +1,5 @@
 """What an event may be, and in which order the events of one person are told."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,46 +8,22 @@ from typing import Any
 
 import msgspec
 
-MAX_NAME, MAX_ID, MAX_EMAIL, MAX_IDEMPOTENCY_KEY = 200, 255, 320, 255
+from hogsend.lib.fields import InvalidFieldError
+
+MAX_NAME, MAX_IDEMPOTENCY_KEY = 200, 255
 MAX_BATCH = 1000
 RESERVED = ("bucket:", "journey:", "email.", "contact.")
 FUTURE = timedelta(days=1)
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,}}|[Xx][Nn]--[A-Za-z0-9-]+)")
-
-
-class InvalidEventError(ValueError):
-    """An event that cannot be taken: what is wrong, where, and what to do."""
-
-    def __init__(self, message: str, *, path: Sequence[str | int] = (), code: str = "invalid") -> None:
-        super().__init__(message)
-        self.message, self.path, self.code = message, list(path), code
 
 
 def check_name(name: str) -> None:
     """A name has 1 to 200 characters, and the engine's own names stay the engine's."""
     if not name.strip() or len(name) > MAX_NAME:
-        raise InvalidEventError(f"name must have 1 to {MAX_NAME} characters.", path=["name"], code="length")
+        raise InvalidFieldError(f"name must have 1 to {MAX_NAME} characters.", path=["name"], code="length")
     for prefix in RESERVED:
         if name.startswith(prefix):
             sentence = f"Names that begin with {prefix!r} are reserved for the engine; choose another name."
-            raise InvalidEventError(sentence, path=["name"], code="reserved")
-
-
-def check_text(value: str | None, *, field: str, limit: int) -> None:
-    """A key has at most so many characters; an empty one counts as absent."""
-    if value is not None and len(value) > limit:
-        raise InvalidEventError(f"{field} must have at most {limit} characters.", path=[field], code="length")
-
-
-def check_address(email: str | None) -> None:
-    """An address has a local part and a domain with a top level."""
-    check_text(email, field="email", limit=MAX_EMAIL)
-    if email is not None and not ADDRESS.fullmatch(email):
-        sentence = "email must be an e-mail address like ada@example.com."
-        raise InvalidEventError(sentence, path=["email"], code="invalid_format")
+            raise InvalidFieldError(sentence, path=["name"], code="reserved")
 
 
 def moment_of(text: str, *, now: datetime) -> datetime:
@@ -57,15 +32,15 @@ def moment_of(text: str, *, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise InvalidEventError(sentence, path=["timestamp"], code="invalid_format")
+            raise InvalidFieldError(sentence, path=["timestamp"], code="invalid_format")
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        if isinstance(error, InvalidEventError):
+        if isinstance(error, InvalidFieldError):
             raise
-        raise InvalidEventError(sentence, path=["timestamp"], code="invalid_format") from error
+        raise InvalidFieldError(sentence, path=["timestamp"], code="invalid_format") from error
     if moment > now + FUTURE:
         sentence = "timestamp lies more than a day in the future; send the event when it has happened."
-        raise InvalidEventError(sentence, path=["timestamp"], code="future")
+        raise InvalidFieldError(sentence, path=["timestamp"], code="future")
     return moment
 
 

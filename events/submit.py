@@ -7,25 +7,23 @@ has queued meanwhile, one of the waiting leads next. An idle server answers at o
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 import structlog
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
-from events.actions import ingest_events, recorded_before
+from contacts.rules import MergeNeededError
+from events.actions import ingest_events, ingest_merging, recorded_before
 from events.submission import Answer, Submission
 from hogsend.api.errors import ApiError
+from hogsend.api.writes import ATTEMPTS, PAUSE, busy, drop_dead_connection, is_retryable, refusal, sqlstate
 
 Outcome = Answer | ApiError
 Runner = Callable[[Sequence[Submission]], list[Outcome]]
 
-ATTEMPTS = 3
-PAUSE = 0.01
-RETRIED = ("40P01", "40001", "23505", "55P03", "57P01", "57P02", "57P03")
 BEGIN = "select now(), set_config('lock_timeout', '5s', true)"
-BUSY = "The database was busy with this person or could not be reached; send the event again with its idempotency key."
-UNSTORABLE = "This event holds a value that cannot be stored: a number out of range, or text that is not valid Unicode."
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +71,7 @@ class Leader:
         if ticket.leads:
             self._lead(ticket)
         if ticket.outcomes is None:
-            raise ApiError(503, BUSY)
+            raise busy()
         return ticket.outcomes
 
     def _lead(self, ticket: Ticket) -> None:
@@ -120,22 +118,41 @@ def _leader(lanes: int, size: int) -> Leader:
 
 
 def run(submissions: Sequence[Submission]) -> list[Outcome]:
-    """Record ``submissions`` in one transaction; when that fails, each in one of its own, as the same events."""
-    try:
-        return list(_record(submissions))
-    except Exception as error:  # noqa: BLE001 - whatever went wrong with one event must not take its neighbours along
-        if len(submissions) > 1:
-            log.warning("events.batch_failed", count=len(submissions), error=str(error), sqlstate=sqlstate(error))
-        _drop_dead_connection()
-    return [_alone(one) for one in submissions]
+    """Record ``submissions`` in one transaction; when that fails, each in one of its own, as the same events.
+
+    One that merges people goes alone, between those before and those after it, and holds up nobody's retry.
+    """
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(submissions):
+        rest = submissions[len(outcomes) :]
+        try:
+            outcomes += _record(rest)
+        except MergeNeededError as needed:
+            outcomes += run(rest[: needed.position])
+            outcomes.append(_alone(rest[needed.position]))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong with one event must not take its neighbours along
+            if len(rest) > 1:
+                log.warning("events.batch_failed", count=len(rest), error=str(error), sqlstate=sqlstate(error))
+            drop_dead_connection()
+            outcomes += [_alone(one) for one in rest]
+    return outcomes
 
 
 def _record(submissions: Sequence[Submission]) -> list[Answer]:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(BEGIN)
-            now = cursor.fetchone()[0]
-        return ingest_events(submissions, now=now)
+        return ingest_events(submissions, now=_begin())
+
+
+def _record_merging(submission: Submission) -> Answer:
+    with transaction.atomic():
+        return ingest_merging(submission, now=_begin())
+
+
+def _begin() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN)
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def _alone(one: Submission) -> Outcome:
@@ -144,47 +161,16 @@ def _alone(one: Submission) -> Outcome:
             return _once(one)
         except Exception as error:  # noqa: BLE001 - each caller must get an answer
             if not is_retryable(error):
-                return _refusal(error)
+                return refusal(error)
             log.warning("events.retry", attempt=attempt, error=str(error), sqlstate=sqlstate(error))
-            _drop_dead_connection()
+            drop_dead_connection()
             time.sleep(PAUSE * attempt)
-    return ApiError(503, BUSY, headers={"Retry-After": "1"})
+    return busy()
 
 
 def _once(one: Submission) -> Answer:
-    """Record one event unless a transaction whose end we did not hear of has done so."""
+    """Record one event, merging people, unless a transaction whose end we did not hear of has done so."""
     before = recorded_before([one.id])
     if one.id in before:
         return Answer(stored=True, contact_id=before[one.id])
-    return _record([one])[0]
-
-
-def _drop_dead_connection() -> None:
-    """Let go of a connection that was cut off, and of those in the pool that were cut off with it."""
-    if connection.in_atomic_block or connection.connection is None or connection.is_usable():
-        return
-    connection.close()
-    if pool := getattr(connection, "pool", None):
-        pool.check()
-
-
-def is_retryable(error: Exception) -> bool:
-    """Say whether a second try may succeed: deadlocks, lost races, lock time-outs, lost connections."""
-    state = sqlstate(error)
-    if state is None:
-        return isinstance(error, OperationalError | InterfaceError)
-    return state in RETRIED or state.startswith("08")
-
-
-def sqlstate(error: Exception) -> str | None:
-    """Return PostgreSQL's code of the error, if it has one."""
-    state = getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None)
-    return None if state is None else str(state)
-
-
-def _refusal(error: Exception) -> ApiError:
-    state = sqlstate(error) or ""
-    if isinstance(error, Error) and state[:2] in {"22", "54"}:
-        return ApiError(400, UNSTORABLE, [{"path": [], "code": "unstorable", "message": str(error).splitlines()[0]}])
-    log.error("events.not_recorded", exc_info=error)
-    return ApiError(500, "Internal Server Error")
+    return _record_merging(one)

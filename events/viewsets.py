@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from events.schema import MANY, MANY_TAKEN, ONE, ONE_TAKEN
 from events.submission import Submission
 from events.submit import Outcome, submit_events
 from events.wire import answer_body, decode_event, split_batch
@@ -17,6 +18,8 @@ from hogsend.api.errors import ApiError
 from hogsend.api.models import Scope
 from hogsend.api.negotiation import FirstRenderer
 from hogsend.api.parsers import JsonParser, check_json, read_body
+from hogsend.api.schema import IDEMPOTENCY_KEY, documented
+from hogsend.api.throttles import count_items
 
 if TYPE_CHECKING:
     from hogsend.api.authentication import Caller
@@ -33,6 +36,7 @@ class EventViewSet(ViewSet):
     parser_classes = (JsonParser,)
     content_negotiation_class = FirstRenderer
 
+    @documented("Send an event", body=ONE, answers=[ONE_TAKEN], errors=(503,), parameters=(IDEMPOTENCY_KEY,))
     def create(self, request: Request) -> HttpResponse:
         """Take one event."""
         body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
@@ -48,6 +52,7 @@ class EventViewSet(ViewSet):
             raise outcome
         return _accepted(answer_body(outcome))
 
+    @documented("Send up to 1,000 events at once", body=MANY, answers=[MANY_TAKEN])
     def batch(self, request: Request) -> HttpResponse:
         """Take up to 1,000 events; each is answered for itself, in order."""
         body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES * BATCH_BODY_FACTOR)  # noqa: SLF001
@@ -55,7 +60,9 @@ class EventViewSet(ViewSet):
         if request.META.get("HTTP_IDEMPOTENCY_KEY"):
             raise ApiError(400, HEADER_ON_BATCH)
         tenant, now = _tenant(request), datetime.now(UTC)
-        items = [_decode(item, tenant=tenant, now=now) for item in split_batch(body)]
+        found = split_batch(body)
+        count_items(request, len(found))
+        items = [_decode(item, tenant=tenant, now=now) for item in found]
         good = [item for item in items if isinstance(item, Submission)]
         chunks = [good[start : start + CHUNK] for start in range(0, len(good), CHUNK)]
         answers = iter([answer for chunk in chunks for answer in _answers(chunk)])

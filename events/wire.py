@@ -1,31 +1,20 @@
 """Events as they look on the wire: decoding, refusals that say what to do, and answers."""
 
-import re
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from contacts.rules import keys_of
-from events.rules import (
-    MAX_BATCH,
-    MAX_ID,
-    MAX_IDEMPOTENCY_KEY,
-    InvalidEventError,
-    check_address,
-    check_name,
-    check_text,
-    fingerprint,
-    moment_of,
-)
+from events.rules import MAX_BATCH, MAX_IDEMPOTENCY_KEY, check_name, fingerprint, moment_of
 from events.submission import Answer, Submission
-from hogsend.api.errors import ApiError, Detail
-from hogsend.api.parsers import MALFORMED, TOO_DEEP, is_too_deep
+from hogsend.api.decoding import decode_body, fields_refused, malformed
+from hogsend.api.errors import ApiError
+from hogsend.api.parsers import TOO_DEEP
+from hogsend.lib.fields import MAX_ID, InvalidFieldError, check_address, check_text
 from hogsend.lib.ids import new_id
 
 NO_IDENTITY = "email or userId is required (or anonymousId): say whose event this is."
-_PLACE = re.compile(r"^(?P<what>.*) - at `\$(?P<where>.*)`$", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 class EventBody(msgspec.Struct, rename="camel"):
@@ -52,11 +41,9 @@ def decode_event(body: bytes, *, tenant: str, now: datetime, idempotency_key: st
 
     Raises ApiError 400 with the field and what to do about it.
     """
-    try:
-        return _submission(_decoded(body), tenant=tenant, now=now, header=idempotency_key)
-    except InvalidEventError as error:
-        detail: Detail = {"path": error.path, "code": error.code, "message": error.message}
-        raise ApiError(400, error.message, [detail]) from error
+    event = decode_body(body, _event.decode)
+    with fields_refused():
+        return _submission(event, tenant=tenant, now=now, header=idempotency_key)
 
 
 def split_batch(body: bytes) -> list[bytes]:
@@ -68,7 +55,7 @@ def split_batch(body: bytes) -> list[bytes]:
     except msgspec.ValidationError as error:
         raise ApiError(400, "The body of a batch must be a JSON array of events.") from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise _malformed(error) from error
+        raise malformed(error) from error
     if len(items) > MAX_BATCH:
         sentence = f"A batch holds at most {MAX_BATCH} events, and this one holds {len(items)}; send it in parts."
         raise ApiError(400, sentence, [{"path": [], "code": "too_many", "message": sentence}])
@@ -87,19 +74,6 @@ def answer_body(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _decoded(body: bytes) -> EventBody:
-    if is_too_deep(body):
-        raise ApiError(400, TOO_DEEP)
-    try:
-        return _event.decode(body)
-    except RecursionError as error:
-        raise ApiError(400, TOO_DEEP) from error
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
-    except (msgspec.DecodeError, ValueError) as error:
-        raise _malformed(error) from error
-
-
 def _submission(event: EventBody, *, tenant: str, now: datetime, header: str | None) -> Submission:
     key = header if header is not None else event.idempotency_key
     check_name(event.name)
@@ -109,7 +83,7 @@ def _submission(event: EventBody, *, tenant: str, now: datetime, header: str | N
     keys = keys_of(user_id=event.user_id, email=event.email, anonymous_id=event.anonymous_id)
     check_address(keys.email)
     if not keys:
-        raise InvalidEventError(NO_IDENTITY, code="missing_identity")
+        raise InvalidFieldError(NO_IDENTITY, code="missing_identity")
     properties, json = _properties(event.event_properties)
     return Submission(
         id=new_id(),
@@ -135,10 +109,10 @@ def _properties(raw: msgspec.Raw) -> tuple[dict[str, Any], str]:
         return _object.decode(sent), sent.decode()
     except msgspec.ValidationError as error:
         sentence = "eventProperties must be an object whose numbers are in range."
-        raise InvalidEventError(sentence, path=["eventProperties"], code="invalid_type") from error
+        raise InvalidFieldError(sentence, path=["eventProperties"], code="invalid_type") from error
     except (msgspec.DecodeError, ValueError) as error:
         sentence = "eventProperties holds text that is not valid Unicode; correct it."
-        raise InvalidEventError(sentence, path=["eventProperties"], code="invalid_text") from error
+        raise InvalidFieldError(sentence, path=["eventProperties"], code="invalid_text") from error
 
 
 def _fingerprint(event: EventBody) -> bytes:
@@ -162,23 +136,3 @@ def _meaning(raw: msgspec.Raw) -> Any:
         return msgspec.json.decode(sent) if sent else None
     except (msgspec.DecodeError, ValueError):
         return sent.decode()
-
-
-def _invalid(error: msgspec.ValidationError) -> ApiError:
-    what, path = str(error), list[str | int]()
-    if found := _PLACE.match(what):
-        what = found["what"]
-        path = [name or int(position) for name, position in _STEP.findall(found["where"])]
-    if missing := re.match(r"Object missing required field `(\w+)`", what):
-        path, what = [*path, missing[1]], "it is required"
-    where = ".".join(str(step) for step in path) or "The body"
-    sentence = f"{where} is not valid: {_lower(what)}."
-    return ApiError(400, sentence, [{"path": path, "code": "required" if missing else "invalid_type", "message": what}])
-
-
-def _malformed(error: Exception) -> ApiError:
-    return ApiError(400, MALFORMED, [{"path": [], "code": "malformed", "message": str(error)}])
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

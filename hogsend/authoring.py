@@ -2,6 +2,14 @@
 
 from conditions.nodes import prop
 from emails.definitions import Email
+from events.sources.definitions import Incoming, InvalidPayloadError, WebhookEvent, WebhookSource
+from events.sources.schemes import (
+    hmac_sha1_hex,
+    hmac_sha256_hex,
+    shared_secret,
+    standard_webhooks,
+    stripe_signature,
+)
 from hogsend.lib.duration import days, hours, minutes, seconds
 from journeys.answers import EmailHistory, HasEvent, JourneyHistory, Sent, Slept, User
 from journeys.context import Context
@@ -15,16 +23,25 @@ __all__ = [
     "EmailHistory",
     "EmailList",
     "HasEvent",
+    "Incoming",
+    "InvalidPayloadError",
     "JourneyHistory",
     "Sent",
     "Slept",
     "User",
+    "WebhookEvent",
+    "WebhookSource",
     "days",
     "exit_rule",
+    "hmac_sha1_hex",
+    "hmac_sha256_hex",
     "hours",
     "journey",
     "minutes",
     "prop",
     "seconds",
     "send_email",
+    "shared_secret",
+    "standard_webhooks",
+    "stripe_signature",
 ]

@@ -25,6 +25,7 @@ BEAT: dict[str, tuple[str, int]] = {
     "Deliver mail that waits": ("emails.deliver", 5),
     "Resolve mail whose worker died": ("emails.reclaim", 60),
     "Forget expired idempotency keys": ("events.forget_keys", 3600),
+    "Forget settled dead letters": ("events.forget_dead_letters", 3600),
     "Beat of the workers": ("ops.heartbeat", 10),
 }
 

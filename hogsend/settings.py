@@ -240,6 +240,26 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hogsend.api.negotiation.FirstRenderer",
     "EXCEPTION_HANDLER": "hogsend.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_THROTTLE_CLASSES": ["hogsend.api.throttles.PerKey"],
+    "DEFAULT_SCHEMA_CLASS": "hogsend.api.schema.Described",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Hogsend API",
+    "VERSION": "0.0.1",
+    "SERVERS": [{"url": API_PUBLIC_URL}],
+    "PREPROCESSING_HOOKS": ["hogsend.api.schema.data_plane"],
+    "POSTPROCESSING_HOOKS": ["hogsend.api.schema.add_components"],
+    "PATH_CONVERTER_OVERRIDES": {"segment": {"type": "string", "minLength": 1}},
+}
+# Requests a minute: of each key on each part of the API, and of each address without a good key. 0 is off.
+HOGSEND_RATE_LIMITS = {
+    "events": number("HOGSEND_RATE_LIMIT_EVENTS", 100_000),
+    "contacts": number("HOGSEND_RATE_LIMIT_CONTACTS", 100_000),
+    "emails": number("HOGSEND_RATE_LIMIT_EMAILS", 6_000),
+    "lists": number("HOGSEND_RATE_LIMIT_LISTS", 6_000),
+    "campaigns": number("HOGSEND_RATE_LIMIT_CAMPAIGNS", 6_000),
+    "unauthenticated": number("HOGSEND_RATE_LIMIT_UNAUTHENTICATED", 300),
 }
 ADMIN_API_KEY = text("ADMIN_API_KEY")
 HOGSEND_MAX_BODY_BYTES = number("HOGSEND_MAX_BODY_BYTES", 1_048_576, least=1024)
@@ -255,13 +275,32 @@ WEBHOOK_SECRETS = {
 }
 HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 # Who hears of recorded events, in this order, inside the transaction that records them (docs/walk.md, stop 5).
-HOGSEND_EVENT_CONSUMERS = ["journeys.consumers.exit_runs", "journeys.consumers.enrol"]
+HOGSEND_EVENT_CONSUMERS = [
+    "preferences.consumers.change_lists",
+    "journeys.consumers.exit_runs",
+    "journeys.consumers.enrol",
+]
 HOGSEND_MAX_HOPS = 8
+# What happens when one request names two people who both have a user id: refuse (and record the conflict), or merge.
+HOGSEND_MERGE_IDENTIFIED = choice("HOGSEND_MERGE_IDENTIFIED", ("refuse", "merge"), "refuse") == "merge"
 # Who hears what happens to people, in this order, inside the transaction that does it (contacts/following.py).
-HOGSEND_CONTACT_FOLLOWERS = ["events.followers", "preferences.followers", "emails.followers", "journeys.followers"]
+HOGSEND_CONTACT_FOLLOWERS = [
+    "events.followers",
+    "preferences.followers",
+    "emails.followers",
+    "tracking.followers",
+    "journeys.followers",
+]
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "Hogsend <hello@example.com>")
+# Beside the domain of DEFAULT_FROM_EMAIL: from which an ingest key may let mail be sent.
+HOGSEND_FROM_DOMAINS = frozenset(
+    name.strip().lower() for name in text("HOGSEND_FROM_DOMAINS").split(",") if name.strip()
+)
+if misread := sorted(name for name in HOGSEND_FROM_DOMAINS if "@" in name or "." not in name):
+    message = f"HOGSEND_FROM_DOMAINS holds {misread[0]!r}; give domains like shop.example, separated by commas."
+    raise ImproperlyConfigured(message)
 EMAIL_URL = text("EMAIL_URL")
 HOGSEND_OUTBOX_DIR = Path(text("HOGSEND_OUTBOX_DIR", str(HOGSEND_STATE_DIR / "outbox")))
 EMAIL_BACKEND = text("EMAIL_BACKEND", "" if EMAIL_URL else "emails.mailbox.MailboxBackend")

@@ -84,10 +84,13 @@ UNFOLD: dict[str, Any] = {
                 _item("Preferences", "tune", "preferences_preference"),
                 _item("Suppressions", "do_not_disturb_on", "preferences_suppression"),
                 _item("Consent changes", "history", "preferences_consentchange"),
+                _item("Tombstones", "visibility_off", "preferences_tombstone"),
             ),
             _group(
                 "Operations",
                 _item("API keys", "key", "api_apikey"),
+                _item("Dead letters", "mail_off", "events_deadletter"),
+                _item("Webhook skips", "filter_alt", "events_webhookskip"),
                 _item("Schedules", "schedule", "django_celery_beat_periodictask"),
                 _item("Staff", "badge", "auth_user"),
                 _item("Roles", "shield_person", "auth_group"),

@@ -12,4 +12,5 @@ urlpatterns = [
     path("v1/", include("tracking.urls")),
     path("", include("emails.urls")),
     path("", include("ops.urls")),
+    path("", include("hogsend.api.urls")),
 ]

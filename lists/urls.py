@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from lists.viewsets import ListViewSet
+
+urlpatterns = [path("lists", ListViewSet.as_view({"get": "list"}), name="lists")]

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from emails.definitions import registry as emails
+from events.sources.definitions import registry as sources
 from hogsend.lib.registry import Registry
 from journeys.definitions import registry as journeys
 from lists.definitions import registry as lists
@@ -16,12 +17,13 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "buckets": Registry("bucket"),
     "lists": lists,
     "emails": emails,
+    "webhooks": sources,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One journey, bucket, list or e-mail."""
+    """One journey, bucket, list, e-mail or webhook source."""
 
     kind: str
     id: str
@@ -62,6 +64,8 @@ def _detail(item: Any) -> str:
         return f"category {item.category}"
     if hasattr(item, "default_opt_in"):
         return "everybody until they leave" if item.default_opt_in else "only who joins"
+    if hasattr(item, "translate"):
+        return f"secret in {item.secret}" if item.secret else "open to everybody"
     return ""
 
 

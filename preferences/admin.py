@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from hogsend.admin_site import LookAdmin, column
 from hogsend.lib.address import normalise_email
 from hogsend.pages import link
-from preferences.models import ConsentChange, Preference, Suppression
+from preferences.models import ConsentChange, Preference, Suppression, Tombstone
 
 
 @admin.register(Preference)
@@ -59,6 +59,45 @@ class SuppressionAdmin(LookAdmin):
     def state(self, suppression: Suppression) -> str:
         """Whether the address is blocked already."""
         return "suppressed" if suppression.suppressed_at else "counting bounces"
+
+
+@admin.register(Tombstone)
+class TombstoneAdmin(LookAdmin):
+    """What people who are gone had refused; the addresses are not known any more."""
+
+    list_display = ("starts_with", "mail", "left", "address", "created_at", "updated_at")
+    list_filter = ("unsubscribed_all", "suppressed")
+
+    @column("Hash begins")
+    def starts_with(self, tombstone: Tombstone) -> str:
+        """The part that tells tombstones apart."""
+        return str(tombstone)
+
+    @column("All mail", labels={"allowed": "success", "left": "danger"})
+    def mail(self, tombstone: Tombstone) -> str:
+        """Whether all mail was left."""
+        return "left" if tombstone.unsubscribed_all else "allowed"
+
+    @column("Left")
+    def left(self, tombstone: Tombstone) -> str:
+        """The lists and categories that were left."""
+        return ", ".join(sorted(tombstone.categories)) or "—"
+
+    @column("Address", labels={"suppressed": "danger"})
+    def address(self, tombstone: Tombstone) -> str:
+        """Whether the address had bounced or complained."""
+        return "suppressed" if tombstone.suppressed else "—"
+
+    def facts(self, obj: Any) -> list[tuple[str, Any]]:
+        """What it blocks, without the hash itself."""
+        return [
+            ("Hash begins", str(obj)),
+            ("All mail", self.mail(obj)),
+            ("Left", self.left(obj)),
+            ("Address", self.address(obj)),
+            ("Created at", obj.created_at),
+            ("Updated at", obj.updated_at),
+        ]
 
 
 @admin.register(ConsentChange)

@@ -45,6 +45,28 @@ class Suppression(models.Model):
         return self.email
 
 
+class Tombstone(models.Model):
+    """What somebody who was deleted or erased had refused, so that it stays refused when their address comes back.
+
+    The address itself is not kept: only a hash of it with a random salt, which never changes.
+    """
+
+    address_hash = models.BinaryField(unique=True, max_length=32)
+    unsubscribed_all = models.BooleanField(default=False)
+    categories = models.JSONField(default=dict, blank=True, help_text="Those that were left, each false.")
+    suppressed = models.BooleanField(default=False, help_text="The address had bounced or complained.")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the hash, to tell tombstones apart."""
+        return bytes(self.address_hash).hex()[:12]
+
+
 class ConsentChange(models.Model):
     """One change of consent: what, when, and by which door. Rows are never changed."""
 

@@ -1,60 +1,98 @@
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from contacts.models import KeyKind
+from contacts.models import Contact, KeyKind
 from contacts.queries import contact_by_id, contact_by_key
 from hogsend.lib.address import normalise_email
-from preferences.models import Suppression
-from preferences.rules import Consent
+from hogsend.lib.wire import wire_time
+from preferences.models import ConsentChange, Suppression
+from preferences.rules import Consent, Standing
+from preferences.statements import CONSENT, LEFT_ALL_MAIL, SUPPRESSED_AMONG
 from preferences.tokens import Claims
 
-CONSENT = """
-select contact.id,
-       contact.email,
-       contact.deleted_at is not null,
-       exists (select from preferences_suppression
-                where email = lower(btrim(contact.email)) and suppressed_at is not null),
-       coalesce(preference.unsubscribed_all, false),
-       preference.paused_until,
-       preference.categories
-  from unnest(%s::uuid[]) as asked (id)
- cross join lateral (select id, email, deleted_at from contacts_contact where id = asked.id offset 0) as contact
-  left join lateral (select unsubscribed_all, paused_until, categories
-                       from preferences_preference where contact_id = contact.id offset 0) as preference on true
-"""
+__all__ = [
+    "LEFT_ALL_MAIL",
+    "Suppressed",
+    "consent_of",
+    "contact_of",
+    "export_of",
+    "living_among",
+    "reachable",
+    "standings_of",
+    "suppressed_addresses",
+    "suppression_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Why and since when an address is not mailed; the reason is unknown once its former owner was erased."""
+
+    reason: str | None
+    since: datetime | None
 
 
 def consent_of(contact_ids: Iterable[UUID]) -> dict[UUID, Consent]:
     """Return what decides about mail to each contact that exists, by id, read in one statement.
 
-    The row that was asked for is read, also when the person has been merged into another since.
+    The row that was asked for is read, also when the person has been merged into another since. What was refused for
+    one of the addresses, by somebody who is gone, counts like the person's own.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(CONSENT, [list(contact_ids)])
-        rows = cursor.fetchall()
     return {
         contact_id: Consent(
             contact_id=contact_id,
             email=email,
             deleted=deleted,
             suppressed=suppressed,
-            unsubscribed_all=unsubscribed_all,
-            paused_until=paused_until,
-            categories=json.loads(categories) if categories else {},
+            unsubscribed_all=standing.unsubscribed_all or standing.barred_all,
+            paused_until=standing.paused_until,
+            categories={**standing.categories, **dict.fromkeys(standing.barred, False)},
         )
-        for contact_id, email, deleted, suppressed, unsubscribed_all, paused_until, categories in rows
+        for contact_id, email, deleted, suppressed, standing in _read(contact_ids)
     }
+
+
+def standings_of(contact_ids: Iterable[UUID]) -> dict[UUID, Standing]:
+    """Return each contact's own choices, apart from what was refused for their addresses; one statement."""
+    return {contact_id: standing for contact_id, _, _, _, standing in _read(contact_ids)}
 
 
 def suppressed_addresses(emails: Iterable[str]) -> frozenset[str]:
     """Return those of ``emails``, trimmed and lower-cased, that must not be mailed."""
-    asked = [normalise_email(email) for email in emails]
-    rows = Suppression.objects.filter(email__in=asked, suppressed_at__isnull=False)
-    return frozenset(rows.values_list("email", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(SUPPRESSED_AMONG, [[normalise_email(email) for email in emails]])
+        return frozenset(row[0] for row in cursor.fetchall())
+
+
+def _read(contact_ids: Iterable[UUID]) -> Iterator[tuple[UUID, str | None, bool, bool, Standing]]:
+    with connection.cursor() as cursor:
+        cursor.execute(CONSENT, [list(contact_ids)])
+        rows = cursor.fetchall()
+    for contact_id, email, deleted, suppressed, off, categories, paused_until, barred_all, barred in rows:
+        own = json.loads(categories) if categories else {}
+        names = frozenset(name for stone in json.loads(barred or "[]") for name in stone)
+        yield contact_id, email, deleted, suppressed, Standing(off, own, paused_until, barred_all, names)
+
+
+def suppression_of(email: str | None) -> Suppressed | None:
+    """Return why ``email`` must not be mailed, or None if it may be."""
+    if not email or not suppressed_addresses([email]):
+        return None
+    row = Suppression.objects.filter(email=normalise_email(email), suppressed_at__isnull=False).first()
+    return Suppressed(row.reason, row.suppressed_at) if row else Suppressed(None, None)
+
+
+def reachable(contact_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Return those of the contacts that have an address."""
+    rows = Contact.objects.filter(id__in=contact_ids, email__isnull=False).exclude(email="")
+    return frozenset(rows.values_list("id", flat=True))
 
 
 def contact_of(claims: Claims) -> UUID | None:
@@ -78,3 +116,34 @@ def _as_id(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def living_among(contact_ids: Iterable[UUID]) -> list[UUID]:
+    """Return those of the contacts that were neither merged nor deleted."""
+    return list(Contact.objects.filter(id__in=contact_ids, deleted_at=None).values_list("id", flat=True))
+
+
+def export_of(contact_id: UUID) -> dict[str, Any]:
+    """Return all that we hold about somebody's consent, as JSON values."""
+    consent = consent_of([contact_id]).get(contact_id)
+    suppressed = suppression_of(consent.email) if consent else None
+    changes = ConsentChange.objects.filter(contact_id=contact_id).order_by("created_at", "id")
+    return {
+        "preferences": consent
+        and {
+            "unsubscribedAll": consent.unsubscribed_all,
+            "pausedUntil": wire_time(consent.paused_until),
+            "categories": dict(consent.categories),
+        },
+        "suppressed": suppressed and {"reason": suppressed.reason, "suppressedAt": wire_time(suppressed.since)},
+        "consent_changes": [
+            {
+                "category": change.category,
+                "subscribed": change.subscribed,
+                "door": change.door,
+                "sendId": change.send_id and str(change.send_id),
+                "createdAt": wire_time(change.created_at),
+            }
+            for change in changes
+        ],
+    }

@@ -68,6 +68,9 @@ def _begin(claimed: Claimed, provider: Provider, *, now: datetime) -> EmailSend 
     with transaction.atomic():
         consent = lock_consent(claimed.contact_id)
         send = claimed.row().filter(status=SendStatus.SENDING).select_for_update().first()
+        if send is not None and send.contact_id not in {claimed.contact_id, consent.contact_id}:
+            # A merge was taken back since the claim: the message is somebody else's again.
+            consent = lock_consent(send.contact_id)
         if send is None or _settled_without(claimed, send, blocked(consent, send, now=now), provider, now):
             return None
         claimed.row().update(

@@ -1,5 +1,6 @@
 """The question before every send and again before every hand-over: does this person allow it?"""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,9 +23,12 @@ def lock_consent(contact_id: UUID) -> Consent:
 
 
 def blocked(consent: Consent, send: EmailSend, *, now: datetime) -> Reason | None:
-    """Return the one reason why ``send`` must not go out, or None."""
+    """Return the one reason why ``send`` must not go out, or None.
+
+    Where it goes to another address than the person's own, both addresses are asked about.
+    """
+    if send.to_email and send.to_email != consent.email and suppressed_addresses([send.to_email]):
+        consent = replace(consent, suppressed=True)
     block = gate(consent, category=send.category, now=now)
     reason = None if block is None else Reason(block.value)
-    if reason is None and send.to_email != consent.email and suppressed_addresses([send.to_email]):
-        reason = Reason.SUPPRESSED
     return None if send.skip_preferences and reason not in NEVER_WAIVED else reason

@@ -19,14 +19,22 @@ from emails.models import EmailSend, Origin, Reason, SendStatus, TrackedLink
 from emails.render import MailLinks, Recipient, RenderError, render
 from emails.rules import first_name
 from hogsend import doorbell
+from hogsend.lib.ids import new_id
 from preferences.links import preferences_url, unsubscribe_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
-    """One message somebody asks for. Of the e-mail's own words only those given here are replaced."""
+    """One message somebody asks for. Of the e-mail's own words only those given here are replaced.
+
+    Attributes:
+        send_id: The id the send shall have, if somebody must know it before.
+        to_email: Where it goes, trimmed and lower-cased, if not to the person's own address.
+    """
 
     contact_id: UUID
+    send_id: UUID | None = None
+    to_email: str | None = None
     email_id: str
     origin: Origin
     origin_id: str = ""
@@ -48,6 +56,7 @@ class Decision:
     status: SendStatus
     reason: Reason | None
     duplicate: bool
+    contact_id: UUID
 
 
 def queue_email(request: SendRequest, *, now: datetime) -> Decision:
@@ -63,7 +72,7 @@ def queue_email(request: SendRequest, *, now: datetime) -> Decision:
     if known is not None:
         return _decision(known, duplicate=True)
     contact = Contact.objects.get(id=consent.contact_id)
-    send = _new_send(request, contact, to_email=consent.email or "", now=now)
+    send = _new_send(request, contact, to_email=request.to_email or consent.email or "", now=now)
     links: dict[str, UUID] = {}
     reason = blocked(consent, send, now=now)
     if reason is None:
@@ -71,6 +80,12 @@ def queue_email(request: SendRequest, *, now: datetime) -> Decision:
     else:
         send.status, send.reason = SendStatus.SKIPPED, reason
     return _record(send, links)
+
+
+def decision_of(send_id: UUID) -> Decision | None:
+    """Return what the ledger says about a send by now; None if it is not there."""
+    send = _verdicts().filter(id=send_id).first()
+    return None if send is None else _decision(send, duplicate=True)
 
 
 def _require_transaction() -> None:
@@ -87,16 +102,17 @@ def _known(key: str | None) -> EmailSend | None:
 
 def _verdicts() -> QuerySet[EmailSend]:
     """Rows without what was written: a mail is long, its verdict short."""
-    return EmailSend.objects.only("id", "status", "reason")
+    return EmailSend.objects.only("id", "status", "reason", "contact_id")
 
 
 def _decision(send: EmailSend, *, duplicate: bool) -> Decision:
     reason = Reason(send.reason) if send.reason else None
-    return Decision(send.id, SendStatus(send.status), reason, duplicate)
+    return Decision(send.id, SendStatus(send.status), reason, duplicate, send.contact_id)
 
 
 def _new_send(request: SendRequest, contact: Contact, *, to_email: str, now: datetime) -> EmailSend:
     return EmailSend(
+        id=request.send_id or new_id(),
         contact=contact,
         idempotency_key=request.idempotency_key,
         origin=request.origin,

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 
 from hogsend.api.keys import hash_key
 from hogsend.api.models import ApiKey, Scope
+from hogsend.api.throttles import count_stranger
 
 CACHE_SECONDS = 5.0  # the longest time for which a revoked key still works
 CACHE_SIZE = 1024
@@ -62,6 +63,10 @@ class KeyCache:
             return row
         return self._read(key_hash)
 
+    def knows(self, key_hash: str) -> bool:
+        """Say whether this process has seen the key to be good; it may have been revoked since."""
+        return key_hash in self._rows
+
     def clear(self) -> None:
         """Forget every row."""
         with self._lock:
@@ -89,12 +94,20 @@ class ApiKeyAuthentication(BaseAuthentication):
     """``Authorization: Bearer <key>``. Leaves a Caller in ``request.auth``; there is no user."""
 
     def authenticate(self, request: Request) -> tuple[None, Caller] | None:
-        """Return the caller, or None without the header. Raises AuthenticationFailed for a key that is no good."""
+        """Return the caller, or None without the header.
+
+        Raises AuthenticationFailed for a key that is no good, and ApiError 429 for an address that brings too many
+        keys which this process has not seen to be good: they are refused unread, so that nobody guesses at speed.
+        """
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header.startswith(SCHEME):
             return None
         key_hash = hash_key(header[len(SCHEME) :])
-        if settings.ADMIN_API_KEY and hmac.compare_digest(key_hash, hash_key(settings.ADMIN_API_KEY)):
+        static = bool(settings.ADMIN_API_KEY) and hmac.compare_digest(key_hash, hash_key(settings.ADMIN_API_KEY))
+        if not (keys.knows(key_hash) or (static and key_hash in _static_keys_seen)):
+            count_stranger(request._request)  # noqa: SLF001 - the limiter knows Django's requests
+        if static:
+            _static_keys_seen.add(key_hash)
             return None, LEGACY
         row = keys.get(key_hash)
         if row is None:
@@ -108,6 +121,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+_static_keys_seen: set[str] = set()
 LEGACY = Caller(id="legacy", name="legacy", scopes=frozenset({Scope.FULL_ADMIN.value}))
 
 

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from hogsend.api.errors import ApiError, error_response
 
 API = "/v1/"
+NUL = "The address holds a NUL character (%00), which cannot be stored; remove it."
 REQUEST_ID = re.compile(r"[A-Za-z0-9_\-=]{1,255}")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -44,7 +45,8 @@ class ShellMiddleware:
         request_id = _request_id(request)
         clear_contextvars()
         bind_contextvars(request_id=request_id)
-        response = _in_json(request, self.get_response(request))
+        response = error_response(400, NUL) if _holds_nul(request) else self.get_response(request)
+        response = _in_json(request, response)
         response.headers["X-Request-Id"] = request_id
         _add_headers(request, response)
         _write_line(request, response, started)
@@ -53,7 +55,10 @@ class ShellMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a plain view's ApiError, and any fault under /v1 as a 500 which says nothing."""
         if isinstance(error, ApiError):
-            return error_response(error.status, error.message, error.details)
+            answer = error_response(error.status, error.message, error.details)
+            for name, value in error.headers.items():
+                answer.headers[name] = value
+            return answer
         if not request.path.startswith(API):
             return None
         log.error("http.fault", method=request.method, path=request.path, exc_info=error)
@@ -76,6 +81,10 @@ def _request_id(request: HttpRequest) -> str:
     return given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
+def _holds_nul(request: HttpRequest) -> bool:
+    return "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path_info
+
+
 def _in_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Put the one error shape where Django's page would stand: no such path, and bare refusals under /v1."""
     lost = response.status_code == 404 and request.resolver_match is None  # noqa: PLR2004
@@ -95,6 +104,8 @@ def _add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     if request.path.startswith(API):
         headers.setdefault("Access-Control-Allow-Origin", "*")
         headers.setdefault("Referrer-Policy", "no-referrer")
+        if verdict := getattr(request, "rate_limit", None):
+            headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"] = str(verdict.limit), str(verdict.remaining)
     # Without a referrer browsers call the origin of a form "null", and every form of the admin would be refused.
     headers.setdefault("Referrer-Policy", "same-origin")
     if isinstance(response, HttpResponse) and response.status_code not in {204, 304}:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from hogsend.api.authentication import Caller
 from hogsend.api.keys import scope_allows
 from hogsend.api.models import Scope
+from hogsend.api.throttles import count_stranger
 
 
 class HasScope(BasePermission):
@@ -18,5 +19,6 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         """Say whether the caller's scopes are enough for ``view``."""
         if not isinstance(request.auth, Caller):
+            count_stranger(request._request)  # noqa: SLF001 - the limiter knows Django's requests
             return False
         return scope_allows(request.auth.scopes, getattr(view, "required_scope", Scope.FULL_ADMIN))

@@ -1,23 +1,25 @@
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from contacts.models import Contact, ContactKey
-from hogsend.admin_site import LookAdmin, column
+from hogsend.admin_site import column
 from hogsend.lib.address import normalise_email
 from hogsend.pages import badge, link, moment
+from ops.admin.hands import PersonAdmin
+from ops.people import merges_of, open_conflicts_of, uuid_of
 from ops.timeline import story_of
 from preferences.models import Preference, Suppression
 
 TONES = {"active": "good", "merged": "plain", "deleted": "bad"}
 MOST_FOUND = 1000
+HANDS = ("change", "delete", "erase", "export")
 
 
 @admin.register(Contact)
-class ContactAdmin(LookAdmin):
+class ContactAdmin(PersonAdmin):
     """People, found by any key they were ever known by, with their whole story."""
 
     list_display = ("person", "external_id", "email", "state", "first_seen_at", "last_seen_at")
@@ -42,7 +44,7 @@ class ContactAdmin(LookAdmin):
             return queryset, False
         starts = Q(value__startswith=term) | Q(value__startswith=normalise_email(term))
         found = ContactKey.objects.filter(starts).values("contact_id")[:MOST_FOUND]
-        return queryset.filter(Q(id__in=found) | Q(id=_uuid(term))), False
+        return queryset.filter(Q(id__in=found) | Q(id=uuid_of(term))), False
 
     @column("Contact")
     def person(self, contact: Contact) -> str:
@@ -70,12 +72,16 @@ class ContactAdmin(LookAdmin):
             ("Id", obj.id),
         ]
 
-    def page(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Keys, properties and story."""
+    def page(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Keys, properties, story, whom it was merged with, and what the member of staff may do."""
         return {
             "keys": obj.keys.order_by("created_at", "id")[:100],
             "properties": sorted(obj.properties.items()),
             "story": story_of(obj.id),
+            "merges": merges_of(obj.id)[:50],
+            "conflicts": open_conflicts_of(obj.id)[:20],
+            "lives": obj.deleted_at is None,
+            "may": {name: request.user.has_perm(f"contacts.{name}_contact") for name in HANDS},
         }
 
 
@@ -93,10 +99,3 @@ def _mail(contact: Contact) -> tuple[str, str]:
     if Preference.objects.filter(contact=contact, unsubscribed_all=True).exists():
         return "unsubscribed from all mail", "warn"
     return ("allowed", "good") if contact.email else ("no address", "plain")
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

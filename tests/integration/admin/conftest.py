@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 
 from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict, KeyKind
 from emails.models import EmailSend, TrackedLink
-from events.models import Event
+from events.models import DeadLetter, Event, WebhookSkip
 from hogsend.api.models import ApiKey
 from journeys.models import EnrolmentSkip, JourneyRun, JourneyStep, Wakeup
-from preferences.models import ConsentChange, Preference, Suppression
+from preferences.models import ConsentChange, Preference, Suppression, Tombstone
 from tracking.models import Hit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -86,6 +86,7 @@ def tell(first: int, count: int) -> list[JourneyRun]:
     _journals(runs)
     _consent(people, sends, first)
     _doubts(people, others, first)
+    _deliveries(numbers)
     links = TrackedLink.objects.bulk_create(
         TrackedLink(send=send, url="https://example.com/orders", created_at=NOW) for send in sends
     )
@@ -125,6 +126,10 @@ def _consent(people: list[Contact], sends: list[EmailSend], first: int) -> None:
         Suppression(email=f"bad{first + place}@example.com", reason="bounce", suppressed_at=NOW)
         for place in range(len(people))
     )
+    Tombstone.objects.bulk_create(
+        Tombstone(address_hash=f"{first + place}".encode(), unsubscribed_all=True, created_at=NOW, updated_at=NOW)
+        for place in range(len(people))
+    )
     ConsentChange.objects.bulk_create(
         ConsentChange(contact=send.contact, subscribed=False, door="page", send_id=send.id, created_at=NOW)
         for send in sends
@@ -140,6 +145,16 @@ def _doubts(people: list[Contact], others: list[Contact], first: int) -> None:
         for one, two in pairs
     )
     ContactMerge.objects.bulk_create(ContactMerge(survivor=one, absorbed=two, actor="event") for one, two in pairs)
+
+
+def _deliveries(numbers: range) -> None:
+    DeadLetter.objects.bulk_create(
+        DeadLetter(source_id="shop", payload="{}", error="ValueError: no order", received_at=NOW) for _ in numbers
+    )
+    WebhookSkip.objects.bulk_create(
+        WebhookSkip(source_id=f"shop-{number}", reason="not_wanted", count=1, first_at=NOW, last_at=NOW)
+        for number in numbers
+    )
 
 
 @pytest.fixture

@@ -88,8 +88,10 @@ def test_a_fault_under_v1_is_a_500_that_says_nothing():
 
 
 def test_a_plain_view_may_refuse_in_the_one_shape():
-    response = shell(HttpResponse).process_exception(factory.get("/x"), ApiError(409, "Send it once."))
-    assert (response.status_code, json.loads(response.content)) == (409, {"error": "Send it once."})
+    error = ApiError(503, "Send it again.", headers={"Retry-After": "1"})
+    response = shell(HttpResponse).process_exception(factory.get("/x"), error)
+    assert (response.status_code, json.loads(response.content)) == (503, {"error": "Send it again."})
+    assert response.headers["Retry-After"] == "1"
 
 
 @pytest.mark.django_db
@@ -201,3 +203,35 @@ def test_bodies_that_cannot_be_taken_are_refused(body, status):
     response.render()
     assert response.status_code == status
     assert json.loads(response.content)["error"]
+
+
+@pytest.mark.parametrize("address", ["/v1/events?x=%00", "/v1/contacts/find?email=a%00b", "/v1/lists/a%00b/subscribe"])
+def test_a_nul_in_the_address_is_refused_before_anything_reads_it(client, address):
+    response = client.get(address)
+    assert (response.status_code, "%00" in response.json()["error"]) == (400, True)
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.django_db
+def test_a_wrong_method_is_a_405_that_says_which_is_right_in_words_and_in_a_header(client):
+    plain = create_key(name="shop", scopes=["ingest"])[1]
+    for method in ("get", "head", "put", "delete"):
+        response = getattr(client, method)("/v1/events", headers={"Authorization": f"Bearer {plain}"})
+        assert (response.status_code, response.headers["Allow"]) == (405, "POST, OPTIONS")
+
+
+@pytest.mark.django_db
+def test_what_can_be_read_can_be_asked_for_its_headers(client):
+    response = client.head("/v1/health")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/batch", "/v1/contacts", "/v1/health"])
+def test_a_path_with_a_slash_at_its_end_is_another_path(client, path):
+    response = client.post(f"{path}/", {}, content_type="application/json")
+    assert (response.status_code, response.json()) == (404, {"error": "Not Found"})
+
+
+def test_answers_of_the_api_are_not_compressed(client):
+    response = client.get("/v1/events", headers={"Accept-Encoding": "gzip, deflate"})
+    assert "Content-Encoding" not in response.headers

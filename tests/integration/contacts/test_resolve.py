@@ -5,7 +5,7 @@ import pytest
 from contacts.actions import ContactRequest, lock_contacts, resolve_contacts
 from contacts.models import Contact, ContactKey, KeyConflict
 from contacts.queries import contact_by_id, contact_by_key, contact_by_keys
-from contacts.rules import keys_of
+from contacts.rules import MergeNeededError, keys_of
 from tests.people import ada, ben, cleo, dora, person
 
 pytestmark = pytest.mark.django_db
@@ -126,10 +126,20 @@ def test_a_new_user_id_with_somebody_elses_address_is_somebody_new_without_that_
     assert KeyConflict.objects.get().other == someone
 
 
-def test_an_address_and_a_visitor_that_are_two_people_stay_two_for_now():
-    address, visitor = ben(), cleo()
-    assert resolve({"email": "ben@example.com", "anonymous_id": "cleo-visit"}) == [address]
-    assert KeyConflict.objects.get().other == visitor
+def test_an_address_and_a_visitor_that_come_together_must_become_one_first():
+    ben(), cleo()
+    with pytest.raises(MergeNeededError) as caught:
+        resolve({"user_id": "eve"}, {"email": "ben@example.com", "anonymous_id": "cleo-visit"})
+    assert caught.value.position == 1
+
+
+def test_who_did_something_before_we_knew_them_was_first_seen_then():
+    long_ago = NOW - timedelta(days=400)
+    asked = [ContactRequest(keys=keys_of(user_id=name), seen_at=long_ago) for name in ("ada", "eve")]
+    known = ada()
+    old, new = resolve_contacts(asked, now=NOW)
+    assert [Contact.objects.get(pk=one.contact_id).first_seen_at for one in (old, new)] == [long_ago, long_ago]
+    assert known.first_seen_at > long_ago
 
 
 def test_the_keys_of_a_deleted_person_make_a_new_one():

@@ -7,8 +7,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from contacts.actions import lock_contacts
+from contacts.definitions import Erasure, Merge
+from contacts.models import Contact
+from emails import followers
 from emails.actions import deliver_due, reclaim_lost
 from emails.actions.claim import claim_due
 from emails.models import EmailSend
@@ -151,6 +155,74 @@ def test_consent_whose_withdrawal_is_being_committed_is_waited_for_and_obeyed(si
     send.refresh_from_db()
     assert (send.status, send.reason) == ("skipped", "unsubscribed")
     assert sink.came_in == []
+
+
+@contextmanager
+def deliverer_waiting_for(*people: Contact, now: datetime) -> Iterator[None]:
+    """Hold people while a deliverer that has claimed their mail waits for them; then let it go on."""
+    with transaction.atomic():
+        lock_contacts({person.id for person in people})
+        deliverer = in_thread(lambda: deliver_due(now=now))
+        eventually(waiting_for_an_advisory_lock)
+        yield
+    deliverer.join(20)
+
+
+def merge(survivor: Contact, absorbed: Contact, now: datetime) -> Merge:
+    merge = Merge(survivor.id, absorbed.id, now)
+    followers.contacts_merged(merge)
+    Contact.objects.filter(id=absorbed.id).update(merged_into=survivor, deleted_at=now)
+    return merge
+
+
+def test_a_merge_between_claim_and_hand_over_lets_the_survivor_decide(sink, queued, person, now):
+    ada, ben = person(), person("ben")
+    send = queued(ben)
+    Preference.objects.create(contact=ada, unsubscribed_all=True)
+
+    with deliverer_waiting_for(ada, ben, now=now):
+        merge(ada, ben, now)
+
+    send.refresh_from_db()
+    assert (send.status, send.reason, send.contact_id, sink.came_in) == ("skipped", "unsubscribed", ada.id, [])
+
+
+def test_a_merge_taken_back_between_claim_and_hand_over_lets_the_absorbed_decide(sink, queued, person, now):
+    ada, ben = person(), person("ben")
+    send = queued(ben)
+    Preference.objects.create(contact=ben, unsubscribed_all=True)
+    merged = merge(ada, ben, now)
+
+    with deliverer_waiting_for(ada, ben, now=now):
+        followers.merge_undone(merged)
+        Contact.objects.filter(id=ben.id).update(merged_into=None, deleted_at=None)
+
+    send.refresh_from_db()
+    assert (send.status, send.reason, send.contact_id, sink.came_in) == ("skipped", "unsubscribed", ben.id, [])
+
+
+def test_what_a_deliverer_holds_is_left_to_it_and_it_hands_nothing_over_to_the_deleted(sink, queued, person, now):
+    ada = person()
+    send = queued(ada)
+
+    with deliverer_waiting_for(ada, now=now):
+        followers.contacts_deleted([ada.id], now=now)
+        assert EmailSend.objects.get().status == "sending"
+        Contact.objects.filter(id=ada.id).update(deleted_at=now)
+
+    send.refresh_from_db()
+    assert (send.status, send.reason, sink.came_in) == ("skipped", "contact_deleted", [])
+
+
+def test_an_erasure_while_a_deliverer_holds_the_mail_stops_it(sink, queued, person, now):
+    ada = person()
+    queued(ada)
+
+    with deliverer_waiting_for(ada, now=now):
+        followers.contacts_erased(Erasure((ada.id,), ("ada",), ("ada@example.com",), (), now))
+        ada.delete()
+
+    assert (sink.came_in, EmailSend.objects.count()) == ([], 0)
 
 
 def test_a_row_taken_back_while_its_deliverer_slept_is_not_sent_by_the_sleeper(sink, queued, person, now):

@@ -130,7 +130,7 @@ def test_somebody_who_is_locked_for_long_is_answered_with_503_and_neighbours_are
     blocked, free = run([event(), event(user_id="bob")])
     done.set()
     holder.join(10)
-    assert (blocked.status, "send the event again" in blocked.message, free.stored) == (503, True, True)
+    assert (blocked.status, "send the same again" in blocked.message, free.stored) == (503, True, True)
 
 
 POISON = [

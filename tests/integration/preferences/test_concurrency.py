@@ -8,11 +8,16 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from contacts.actions import lock_contacts
+from contacts.actions import delete_contact, identify, lock_contacts, merge_contacts
+from contacts.rules import keys_of
+from events.actions import ingest_events
 from events.models import Event
+from events.submission import Submission
+from hogsend.lib.ids import new_id
 from preferences.actions import change_consent
 from preferences.links import unsubscribe_url
 from preferences.models import ConsentChange, Preference
+from preferences.queries import consent_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -124,3 +129,62 @@ def wait_until_somebody_waits_for_a_lock() -> None:
                 return
         deadline.wait(0.02)
     pytest.fail("Nobody waited for the lock within ten seconds.")
+
+
+def test_two_list_changes_through_two_doors_at_once_both_survive(person):
+    ada = person()
+
+    def by_event() -> bool:
+        submission = Submission(id=new_id(), name="n", keys=keys_of(user_id="ada"), lists={"beta": True})
+        return ingest_events([submission], now=NOW)[0].lists_error is None
+
+    def by_write() -> bool:
+        return not identify(keys=keys_of(user_id="ada"), lists={"news": False}, now=NOW).created
+
+    assert at_once(by_event, by_write, leaving(ada, "tips")) == [True, True, True]
+
+    assert Preference.objects.get().categories == {"beta": True, "news": False, "tips": False}
+
+
+@pytest.mark.parametrize("side", ["survivor", "absorbed"])
+def test_an_opt_out_and_a_merge_at_once_leave_the_survivor_opted_out(person, side):
+    survivor, absorbed = person(), person(email="ben@example.com", external_id=None)
+    joining(survivor, "news")()
+    choosing = survivor if side == "survivor" else absorbed
+
+    def merge() -> object:
+        return merge_contacts(survivor_id=survivor.id, absorbed_id=absorbed.id, actor="test", now=NOW)
+
+    at_once(merge, leaving(choosing, "news"), leaving(choosing, None))
+
+    preference = Preference.objects.get()
+    assert (preference.contact_id, preference.unsubscribed_all, preference.categories) == (
+        survivor.id,
+        True,
+        {"news": False},
+    )
+    assert set(ConsentChange.objects.values_list("contact_id", flat=True)) == {survivor.id}
+
+
+def test_an_opt_out_and_a_deletion_at_once_are_remembered_or_refused(person):
+    ada = person()
+
+    told, deleted = at_once(leaving(ada, None), partial(delete_contact, contact_id=ada.id, now=NOW))
+
+    back = identify(keys=keys_of(email="ada@example.com"), now=NOW).contact_id
+    assert deleted is True
+    assert consent_of([back])[back].unsubscribed_all is told
+
+
+def test_who_is_deleted_and_made_anew_at_once_stays_opted_out(person):
+    ada = person()
+    leaving(ada, None)()
+
+    def come_back() -> object:
+        return identify(keys=keys_of(email="ada@example.com"), now=NOW)
+
+    at_once(partial(delete_contact, contact_id=ada.id, now=NOW), come_back, come_back)
+
+    back = come_back().contact_id
+    assert back != ada.id or Preference.objects.get(contact=ada).unsubscribed_all
+    assert consent_of([back])[back].unsubscribed_all is True

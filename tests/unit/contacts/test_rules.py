@@ -1,9 +1,24 @@
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
 import pytest
 
-from contacts.rules import ANONYMOUS, EMAIL, EXTERNAL, Directory, Keys, Person, keys_of, lock_number
+from contacts.rules import (
+    ANONYMOUS,
+    EMAIL,
+    EXTERNAL,
+    Directory,
+    Keys,
+    MergeNeededError,
+    Person,
+    Policy,
+    keys_of,
+    lock_number,
+    split_again,
+)
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def owner(number: int, **columns: str) -> Person:
@@ -77,11 +92,69 @@ def test_an_unknown_user_id_with_the_address_of_somebody_known_is_somebody_new()
     assert [one.other_id for one in book.conflicts] == [ada.id]
 
 
-def test_without_a_user_id_the_most_identified_owner_gets_the_event():
+def test_an_address_and_a_known_visitor_become_the_known_person():
     ben, ada = owner(1, email="ben@example.com"), owner(2, external="ada", anonymous="v1")
-    book = directory(ben, ada)
-    assert book.place(Keys(email="ben@example.com", anonymous="v1"), fresh()) is ada
-    assert [one.other_id for one in book.conflicts] == [ben.id]
+    plan = directory(ben, ada).merges(Keys(email="ben@example.com", anonymous="v1"))
+    assert (plan.survivor, plan.absorbed) == (ada, (ben,))
+
+
+def test_nothing_is_placed_before_the_owners_are_merged():
+    book = directory(owner(1, email="ben@example.com"), owner(2, anonymous="v1"))
+    with pytest.raises(MergeNeededError):
+        book.place(Keys(email="ben@example.com", anonymous="v1"), fresh())
+    assert (book.gained, book.conflicts) == ({}, [])
+
+
+def test_of_two_unknown_people_the_one_seen_first_lives_on_then_the_lower_id():
+    young, old, low = owner(1, email="a@example.com"), owner(2, anonymous="v1"), owner(0, anonymous="v2")
+    young.first_seen_at, old.first_seen_at, low.first_seen_at = NOW, NOW - timedelta(days=1), NOW
+    book = directory(young, old, low)
+    assert book.merges(Keys(email="a@example.com", anonymous="v1")).survivor is old
+    assert book.merges(Keys(email="a@example.com", anonymous="v2")).survivor is low
+
+
+def test_two_known_people_never_merge_unless_the_policy_says_so():
+    ada, dora = owner(1, external="ada"), owner(2, external="dora", email="dora@example.com")
+    keys = Keys("ada", "dora@example.com")
+    assert directory(ada, dora).merges(keys) is None
+    together = Directory({(EXTERNAL, "ada"): ada, (EMAIL, "dora@example.com"): dora}, Policy(merge_identified=True))
+    assert (together.merges(keys).survivor, together.merges(keys).absorbed) == (ada, (dora,))
+
+
+def test_a_visitor_who_is_given_a_user_id_does_not_take_in_somebody_with_another():
+    ada, cleo = owner(1, external="ada", email="ada@example.com"), owner(2, anonymous="v1")
+    book = directory(ada, cleo)
+    assert book.merges(Keys("eve", "ada@example.com", "v1")) is None
+    assert book.place(Keys("eve", "ada@example.com", "v1"), fresh()) is cleo
+
+
+def test_whom_staff_have_kept_apart_stays_apart():
+    ada, cleo = owner(1, external="ada"), owner(2, anonymous="v1")
+    apart = Policy(apart=frozenset({frozenset({ada.id, cleo.id})}))
+    book = Directory({(EXTERNAL, "ada"): ada, (ANONYMOUS, "v1"): cleo}, apart)
+    assert book.merges(Keys(external="ada", anonymous="v1")) is None
+    assert book.place(Keys(external="ada", anonymous="v1"), fresh()) is ada
+    assert [one.other_id for one in book.conflicts] == [cleo.id]
+
+
+def test_three_owners_become_one():
+    ada, ben, cleo = owner(1, external="ada"), owner(2, email="ben@example.com"), owner(3, anonymous="v1")
+    plan = directory(ada, ben, cleo).merges(Keys("ada", "ben@example.com", "v1"))
+    assert (plan.survivor, plan.absorbed) == (ada, (ben, cleo))
+
+
+@pytest.mark.parametrize(
+    ("now", "restored"),
+    [
+        ({"plan": "pro", "city": "Rome"}, {"plan": "pro"}),
+        ({"plan": "max", "city": "Rome"}, {"plan": "max"}),
+        ({"plan": "pro", "city": "Oslo", "new": 1}, {"plan": "pro", "city": "Oslo", "new": 1}),
+        ({"city": "Rome"}, {}),
+    ],
+)
+def test_what_was_changed_since_the_merge_stays(now, restored):
+    before, after = {"plan": "pro"}, {"plan": "pro", "city": "Rome"}
+    assert split_again(now, before=before, after=after) == restored
 
 
 def test_an_unknown_user_id_goes_to_the_owner_who_has_none():

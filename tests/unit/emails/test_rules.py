@@ -3,7 +3,18 @@ from uuid import UUID
 
 import pytest
 
-from emails.rules import backoff, first_name, message_id, one_line, retry_after, tag_of
+from emails.rules import (
+    backoff,
+    domain_of,
+    first_name,
+    mailbox,
+    may_write_from,
+    message_id,
+    one_line,
+    retry_after,
+    tag_of,
+)
+from hogsend.lib.fields import InvalidFieldError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOW, HIGH = UUID(int=0), UUID(int=2**128 - 1)
@@ -77,3 +88,53 @@ def test_the_pause_is_spread_by_up_to_a_fifth():
 )
 def test_a_provider_says_when_to_come_again(header, wait):
     assert retry_after(header, now=NOW) == wait
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        (" Ada  <ada@example.com>", "Ada <ada@example.com>"),
+        ('"Zoë, \\"Q\\"" <z@example.com>', '"Zoë, \\"Q\\"" <z@example.com>'),
+        ('"ceo@victim.example" <ada@example.com>', '"ceo@victim.example" <ada@example.com>'),
+        ("(ceo@victim.example) ada@example.com", '"ceo@victim.example" <ada@example.com>'),
+    ],
+)
+def test_a_mailbox_is_what_was_understood(text, understood):
+    assert mailbox(text, path=["from"]) == understood
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ada",
+        "ada@example",
+        "Ada ada@example.com",
+        "a@example.com, b@example.com",
+        "Ada <a@example.com> <b@victim.example>",
+        "Ada, Countess <a@example.com>",
+        "a@example.com\nBcc: b@example.com",
+        "Ada\u2028 <a@example.com>",
+        "Ada\x00 <a@example.com>",
+        "ü@example.com",
+        "a" * 320 + "@example.com",
+    ],
+)
+def test_anything_else_is_refused_with_what_to_write(text):
+    with pytest.raises(InvalidFieldError, match="from must be an address like") as failure:
+        mailbox(text, path=["from"])
+
+    assert (failure.value.path, failure.value.code) == (["from"], "invalid_format")
+
+
+def test_a_sender_writes_from_the_domain_of_the_address_and_not_of_the_name():
+    sender = '"hi@shop.example" <eve@Victim.example>'
+
+    assert domain_of(sender) == "victim.example"
+    assert not may_write_from(sender, domains={"shop.example"})
+
+
+def test_a_subdomain_is_another_domain():
+    assert not may_write_from("a@mail.shop.example", domains={"shop.example"})
+    assert may_write_from("a@SHOP.example", domains={"shop.example"})

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.rules import InvalidEventError, check_address, check_name, fingerprint, moment_of, waves
+from events.rules import check_name, fingerprint, moment_of, waves
+from hogsend.lib.fields import InvalidFieldError, check_address
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -18,7 +19,7 @@ def test_ordinary_names_are_taken(name):
     "name", ["", "  ", "x" * 201, "bucket:entered:x", "journey:done", "email.opened", "contact.deleted"]
 )
 def test_empty_long_and_reserved_names_are_refused_with_a_sentence(name):
-    with pytest.raises(InvalidEventError) as caught:
+    with pytest.raises(InvalidFieldError) as caught:
         check_name(name)
     assert caught.value.path == ["name"]
     assert caught.value.message.endswith(".")
@@ -47,7 +48,7 @@ def test_addresses_that_can_be_mailed_are_taken(address):
     ],
 )
 def test_garbage_is_no_address(address):
-    with pytest.raises(InvalidEventError):
+    with pytest.raises(InvalidFieldError):
         check_address(address)
 
 
@@ -79,7 +80,7 @@ def test_times_with_any_offset_are_read(text, moment):
     ],
 )
 def test_other_times_are_refused(text):
-    with pytest.raises(InvalidEventError) as caught:
+    with pytest.raises(InvalidFieldError) as caught:
         moment_of(text, now=NOW)
     assert caught.value.path == ["timestamp"]
 

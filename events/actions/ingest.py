@@ -1,7 +1,7 @@
-"""The only writer of events and of the idempotency keys that guard them."""
+"""Record events: from outside, and those that the engine causes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,11 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from contacts.actions import ContactRequest, lock_contacts, lock_keys, resolve_contacts
+from contacts.actions import ContactRequest, lock_contacts, lock_keys, merge_owners, resolve_contacts
 from contacts.pipeline import columns, pipeline
+from contacts.rules import MergeNeededError, Policy
 from events.definitions import Batch, NewEvent, RecordedEvent
+from events.idempotency import Claim, claim_keys
 from events.routing import tell, told_alone
 from events.rules import fingerprint, waves
 from events.submission import Answer, Submission
@@ -22,18 +24,6 @@ from hogsend.lib.ids import new_id
 log = structlog.get_logger(__name__)
 
 OTHER_EVENT = "This idempotency key was used before for a different event; use a new key for a new event."
-CLAIM = """
-    insert into events_idempotencykey (scope, key, fingerprint, answer, created_at)
-    select u.scope, u.key, u.fingerprint, u.answer, n.now
-    from unnest(%s::text[], %s::text[], %s::bytea[], %s::uuid[]) u(scope, key, fingerprint, answer)
-    cross join (select %s::timestamptz as now) n
-    order by 1, 2
-    on conflict (scope, key) do nothing
-    returning answer"""
-READ_CLAIMS = """
-    select k.scope, k.key, k.fingerprint, k.answer, (select e.contact_id from events_event e where e.id = k.answer)
-    from unnest(%s::text[], %s::text[]) u(scope, key)
-    cross join lateral (select * from events_idempotencykey k where k.scope = u.scope and k.key = u.key offset 0) k"""
 INSERT = """
     insert into events_event (id, contact_id, name, properties, hop, occurred_at, received_at)
     select u.id, u.contact_id, u.name, u.properties::jsonb, u.hop, u.occurred_at, n.now
@@ -47,46 +37,33 @@ FORGET = """
         order by created_at limit %s for update skip locked)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An idempotency key that somebody asks for: ``answer`` is the id of the row it stands for."""
-
-    scope: str
-    key: str
-    fingerprint: bytes
-    answer: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A claim that came too late: what the key stands for already."""
-
-    fingerprint: bytes
-    answer: UUID
-    contact_id: UUID | None
-
-
 def ingest_events(submissions: Sequence[Submission], *, now: datetime) -> list[Answer]:
     """Record events from outside in one transaction and tell the consumers of them; answer each, in order.
 
-    A submission whose idempotency key is taken changes nothing at all: no contact, no property, no event.
+    A submission whose idempotency key is taken changes nothing at all: no contact, no property, no event. Raises
+    MergeNeededError, with the position of the submission, when its keys belong to people who are one; it can be
+    recorded by ``ingest_merging``.
     """
     with transaction.atomic(savepoint=False):
         with pipeline():
             answers = _answer_duplicates(submissions, now=now)
-            fresh = [one for one in submissions if one.id not in answers]
-            people = resolve_contacts([ContactRequest(keys=one.keys, patch=one.patch) for one in fresh], now=now)
-            recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
-            _insert(recorded, [one.properties_json for one in fresh], now=now)
-        heard = _tell(recorded, now=now)
-    for event in recorded:
-        answers[event.id] = Answer(
-            stored=True,
-            contact_id=event.contact_id,
-            exits=tuple(heard.exits.get(event.id, ())),
-            lists_error=heard.lists_errors.get(event.id),
-        )
-    return _in_order(submissions, answers)
+            fresh = [position for position, one in enumerate(submissions) if one.id not in answers]
+            try:
+                recorded = _store([submissions[position] for position in fresh], now=now)
+            except MergeNeededError as needed:
+                raise MergeNeededError(fresh[needed.position]) from None
+        return _tell_and_answer(submissions, recorded, answers, now=now)
+
+
+def ingest_merging(submission: Submission, *, now: datetime) -> Answer:
+    """Record one event from outside as ``ingest_events`` does, and before that merge the owners of its keys."""
+    with transaction.atomic(savepoint=False):
+        answers = _answer_duplicates([submission], now=now)
+        recorded: list[RecordedEvent] = []
+        if not answers:
+            policy = merge_owners(submission.keys, actor=f"event {submission.id}", now=now)
+            recorded = _store([submission], now=now, policy=policy)
+        return _tell_and_answer([submission], recorded, answers, now=now)[0]
 
 
 def emit_events(new: Sequence[NewEvent], *, now: datetime, hop: int = 0) -> list[RecordedEvent | None]:
@@ -102,7 +79,7 @@ def emit_events(new: Sequence[NewEvent], *, now: datetime, hop: int = 0) -> list
         alive = lock_contacts({one.contact_id for one in new})
         prepared = [_recorded(one, alive, now, hop) for one in new]
         claims = [_engine_claim(one, event) for one, event in zip(new, prepared, strict=True)]
-        taken = _claim([claim for claim in claims if claim is not None], now)
+        taken = claim_keys([claim for claim in claims if claim is not None], now=now)
         kept = [event if event is not None and event.id not in taken else None for event in prepared]
         events = [event for event in kept if event is not None]
         _insert(events, [msgspec.json.encode(event.properties).decode() for event in events], now=now)
@@ -124,6 +101,25 @@ def forget_keys(*, older_than: timedelta, now: datetime, limit: int) -> int:
         return int(cursor.rowcount)
 
 
+def _store(fresh: Sequence[Submission], *, now: datetime, policy: Policy | None = None) -> list[RecordedEvent]:
+    with pipeline():
+        asked = [ContactRequest(one.keys, one.patch, one.occurred_at) for one in fresh]
+        people = resolve_contacts(asked, now=now, policy=policy)
+        recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
+        _insert(recorded, [one.properties_json for one in fresh], now=now)
+    return recorded
+
+
+def _tell_and_answer(
+    submissions: Sequence[Submission], recorded: Sequence[RecordedEvent], answers: dict[UUID, Answer], *, now: datetime
+) -> list[Answer]:
+    heard = _tell(recorded, now=now)
+    for event in recorded:
+        exits, lists_error = tuple(heard.exits.get(event.id, ())), heard.lists_errors.get(event.id)
+        answers[event.id] = Answer(stored=True, contact_id=event.contact_id, exits=exits, lists_error=lists_error)
+    return _in_order(submissions, answers)
+
+
 def _answer_duplicates(submissions: Sequence[Submission], *, now: datetime) -> dict[UUID, Answer]:
     claims = {
         one.id: Claim(f"{one.tenant}:events", one.idempotency_key, one.fingerprint, one.id)
@@ -134,7 +130,7 @@ def _answer_duplicates(submissions: Sequence[Submission], *, now: datetime) -> d
         return {}
     # Keys of people come before idempotency keys, as everywhere: two batches never wait for each other in a circle.
     lock_keys({key for one in submissions for key in one.keys.pairs()})
-    taken = _claim(list(claims.values()), now)
+    taken = claim_keys(list(claims.values()), now=now)
     return {
         event_id: Answer(
             stored=False,
@@ -143,25 +139,6 @@ def _answer_duplicates(submissions: Sequence[Submission], *, now: datetime) -> d
         )
         for event_id, first in taken.items()
     }
-
-
-def _claim(claims: Sequence[Claim], now: datetime) -> dict[UUID, Taken]:
-    """Claim what is free, and return the claims that came too late by the id they asked for."""
-    first: dict[tuple[str, str], Claim] = {}
-    for claim in claims:
-        first.setdefault((claim.scope, claim.key), claim)
-    if not first:
-        return {}
-    with pipeline() as pipe:
-        rows = [(one.scope, one.key, one.fingerprint, one.answer) for one in first.values()]
-        won = {row[0] for row in pipe.send(CLAIM, [*columns(rows), now]).fetchall()}
-        lost = [one for one in claims if one.answer not in won]
-        if not lost:
-            return {}
-        found = pipe.send(READ_CLAIMS, columns([(one.scope, one.key) for one in lost])).fetchall()
-    known = {(scope, key): Taken(bytes(print_), answer, contact) for scope, key, print_, answer, contact in found}
-    # A key may have been forgotten this very moment; the request still repeats it.
-    return {one.answer: known.get((one.scope, one.key), Taken(one.fingerprint, one.answer, None)) for one in lost}
 
 
 def _insert(events: Sequence[RecordedEvent], properties: Sequence[str], *, now: datetime) -> None:

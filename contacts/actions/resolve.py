@@ -1,0 +1,241 @@
+"""Find or create the people behind keys, many at once."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.db import OperationalError, transaction
+
+from contacts import statements
+from contacts.pipeline import Pipeline, array, columns, pipeline
+from contacts.rules import (
+    ANONYMOUS,
+    EMAIL,
+    EXTERNAL,
+    Conflict,
+    Directory,
+    Key,
+    Keys,
+    MergeNeededError,
+    Person,
+    Policy,
+    lock_number,
+)
+from hogsend.lib.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+Patch = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRequest:
+    """By which keys somebody came, when, if that is not now, and what was said about them."""
+
+    keys: Keys
+    patch: Patch | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Whom a request meant, and whether that person was unknown until now."""
+
+    contact_id: UUID
+    created: bool
+
+
+@dataclass(slots=True)
+class _Touched:
+    person: Person
+    patch: dict[str, Any]
+    seen_at: datetime
+
+    @property
+    def earlier(self) -> bool:
+        """Whether this person was seen before we knew them."""
+        first = self.person.first_seen_at
+        return first is not None and self.seen_at < first
+
+
+@dataclass(slots=True)
+class Facts:
+    """Who owns which key, and whom nobody has noted as seen lately."""
+
+    owners: dict[Key, Person]
+    stale: set[UUID]
+
+
+def lock_keys(keys: Iterable[Key]) -> None:
+    """Hold the locks of these keys until the transaction ends; nobody else may create or move them meanwhile."""
+    with transaction.atomic(savepoint=False), pipeline() as pipe:
+        pipe.send(statements.LOCK_KEYS, [_numbers(keys)])
+
+
+def lock_contacts(ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Hold the locks of these people until the transaction ends, and return under which id each of them lives.
+
+    Somebody who was merged lives under the survivor's id, which is locked as well; the deleted are missing. Raises
+    OperationalError when it had to wait out of turn: whoever calls begins the transaction again.
+    """
+    asked = array(set(ids))
+    with transaction.atomic(savepoint=False), pipeline() as pipe:
+        locking = pipe.send(statements.LOCK_SURVIVORS, [asked])
+        reading = pipe.send(statements.READ_SURVIVORS, [asked, None])
+        held = {row[0] for row in locking.fetchall()}
+        while True:
+            alive = {row[0]: row[1] for row in reading.fetchall()}
+            if not (wanted := set(alive.values()) - held):
+                return alive
+            lock_more(pipe, wanted, held=held)
+            held |= wanted
+            reading = pipe.send(statements.READ_SURVIVORS, [asked, None])
+
+
+def lock_more(pipe: Pipeline, wanted: Collection[UUID], *, held: Collection[UUID]) -> None:
+    """Lock further people. Where that is out of the order of ids, it is tried only: so nobody waits in a circle.
+
+    Raises OperationalError if somebody else holds one of them then.
+    """
+    if not held or min(wanted) > max(held):
+        pipe.send(statements.LOCK_CONTACTS, [array(wanted)])
+    elif not all(row[0] for row in pipe.send(statements.TRY_CONTACTS, [array(wanted)]).fetchall()):
+        raise OperationalError("People were merged while this transaction waited for them; it must begin again.")
+
+
+def resolve_contacts(
+    requests: Sequence[ContactRequest], *, now: datetime, policy: Policy | None = None
+) -> list[Resolved]:
+    """Find or create the person of each request, in order, and keep every key and property that came with it.
+
+    A request behaves as if it came alone after the ones before it. Keys of people who stay apart stay where they are:
+    the request goes to the owner of the user id or to the most identified of them, and a KeyConflict is recorded.
+    Raises MergeNeededError, and nothing is written, when a request names people who are one: those before it can be
+    resolved, and it alone after ``merge_owners``. Simultaneous calls with common keys wait for each other, so one
+    person is never created twice.
+    """
+    wanted = {key for request in requests for key in request.keys.pairs()}
+    with transaction.atomic(savepoint=False), pipeline() as pipe:
+        facts = lock_and_read(pipe, sorted(wanted), now)
+        directory = Directory(owners=facts.owners, policy=policy or standard_policy())
+        touched: dict[UUID, _Touched] = {}
+        resolved = [_place(position, request, directory, touched, now) for position, request in enumerate(requests)]
+        _write(pipe, directory, touched.values(), facts.stale, now)
+    return resolved
+
+
+def standard_policy() -> Policy:
+    """Return who may become one as HOGSEND_MERGE_IDENTIFIED has it."""
+    return Policy(merge_identified=settings.HOGSEND_MERGE_IDENTIFIED)
+
+
+def lock_and_read(pipe: Pipeline, keys: list[Key], now: datetime) -> Facts:
+    """Lock ``keys``, which are sorted, and all their owners; return what is true from then on."""
+    kinds, values = columns(keys) if keys else (array([]), array([]))
+    pipe.send(statements.LOCK_KEYS, [_numbers(keys)])
+    locking = pipe.send(statements.LOCK_OWNERS, [kinds, values])
+    reading = pipe.send(statements.READ_OWNERS, [kinds, values, now])
+    held = {row[0] for row in locking.fetchall()}
+    while True:
+        rows = reading.fetchall()
+        facts, ids = _facts(pipe, rows, now)
+        if ids <= held:
+            return facts
+        # Somebody was merged between the look-up and the lock, or long ago: lock the survivors and look again.
+        lock_more(pipe, ids - held, held=held)
+        held |= ids
+        reading = pipe.send(statements.READ_OWNERS, [kinds, values, now])
+
+
+def _facts(pipe: Pipeline, rows: list[tuple[Any, ...]], now: datetime) -> tuple[Facts, set[UUID]]:
+    """Return the living owners of the keys, and every id that has to be locked for that to stay true."""
+    facts, people = Facts({}, set()), dict[UUID, Person]()
+    merged: list[tuple[Key, UUID]] = []
+    for kind, value, contact_id, external, email, anonymous, seen, lives, merged_into, stale in rows:
+        if merged_into is not None:
+            merged.append(((kind, value), contact_id))
+        elif lives:
+            person = _person(contact_id, external, email, anonymous, seen)
+            facts.owners[kind, value] = people.setdefault(contact_id, person)
+            if stale:
+                facts.stale.add(contact_id)
+    if merged:
+        _follow(pipe, merged, people, facts, now)
+    return facts, {row[2] for row in rows} | people.keys()
+
+
+def _follow(
+    pipe: Pipeline, merged: list[tuple[Key, UUID]], people: dict[UUID, Person], facts: Facts, now: datetime
+) -> None:
+    rows = pipe.send(statements.READ_SURVIVORS, [array(contact_id for _, contact_id in merged), now]).fetchall()
+    survivors = {row[0]: row[1:] for row in rows}
+    for key, contact_id in merged:
+        if contact_id in survivors:
+            *columns_, stale = survivors[contact_id]
+            facts.owners[key] = people.setdefault(columns_[0], _person(*columns_))
+            if stale:
+                facts.stale.add(columns_[0])
+
+
+def _person(contact_id: UUID, external: str | None, email: str | None, anonymous: str | None, seen: datetime) -> Person:
+    columns_ = {EXTERNAL: external, EMAIL: email, ANONYMOUS: anonymous}
+    return Person(id=contact_id, columns=columns_, first_seen_at=seen)
+
+
+def _place(
+    position: int, request: ContactRequest, directory: Directory, touched: dict[UUID, _Touched], now: datetime
+) -> Resolved:
+    try:
+        person = directory.place(request.keys, new_id)
+    except MergeNeededError:
+        raise MergeNeededError(position) from None
+    created = person.is_new and person.id not in touched
+    seen = touched.setdefault(person.id, _Touched(person, {}, now))
+    seen.seen_at = min(seen.seen_at, request.seen_at or now)
+    if request.patch:
+        seen.patch.update(request.patch)
+    return Resolved(contact_id=person.id, created=created)
+
+
+def _write(
+    pipe: Pipeline, directory: Directory, touched: Collection[_Touched], stale: set[UUID], now: datetime
+) -> None:
+    if new := [_contact_row(one) for one in touched if one.person.is_new]:
+        pipe.send(statements.INSERT_CONTACTS, [*columns(new), now])
+    if directory.gained:
+        keys = [(kind, value, person.id) for (kind, value), person in directory.gained.items()]
+        pipe.send(statements.INSERT_KEYS, [*columns(keys), now])
+    known = [
+        (*_contact_row(one), one.person.filled, one.person.id in stale)
+        for one in touched
+        if not one.person.is_new and (one.person.filled or one.patch or one.earlier or one.person.id in stale)
+    ]
+    if known:
+        pipe.send(statements.UPDATE_CONTACTS, [*columns(known), now, array(row[0] for row in known)])
+    if directory.conflicts:
+        _record_conflicts(pipe, directory.conflicts, now)
+
+
+def _contact_row(one: _Touched) -> tuple[Any, ...]:
+    patch = msgspec.json.encode(one.patch).decode() if one.patch else None
+    names = one.person.columns
+    return (one.person.id, names.get(EXTERNAL), names.get(EMAIL), names.get(ANONYMOUS), patch, one.seen_at)
+
+
+def _record_conflicts(pipe: Pipeline, conflicts: list[Conflict], now: datetime) -> None:
+    rows = [
+        (new_id(), one.contact_id, one.other_id, one.kind, one.value, times)
+        for one, times in Counter(conflicts).items()
+    ]
+    pipe.send(statements.INSERT_CONFLICTS, [*columns(rows), now])
+    log.info("contacts.keys_conflict", count=len(conflicts))
+
+
+def _numbers(keys: Iterable[Key]) -> str:
+    return array(sorted({lock_number(kind, value) for kind, value in keys}))
