@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
-from contacts.actions import MergeError, undo_merge
+from contacts.actions import MergeError, rows_moved, undo_merge
 from contacts.actions.conflicts import resolve_conflict
 from contacts.models import ContactMerge, KeyConflict, KeyKind
 from hogsend.admin_site import LookAdmin, column
@@ -134,7 +134,7 @@ class ContactMergeAdmin(LookAdmin):
         return {
             "lines": [line for line in lines if any(line[1:])],
             "keys": [(KeyKind(kind).label, value) for kind, value in obj.before.get("keys", [])],
-            "moved": [(name, _count(rows)) for name, rows in obj.before.get("moved", {}).items()],
+            "moved": list(rows_moved(obj.before.get("moved", {})).items()),
             "may_undo": obj.undone_at is None and request.user.has_perms(MAY_CHANGE),
         }
 
@@ -142,13 +142,6 @@ class ContactMergeAdmin(LookAdmin):
 def _told(name: str, value: Any) -> Any:
     """Give a time of the journal back as one; it is text there."""
     return parse_datetime(value) if name in {"first_seen_at", "last_seen_at"} and value else value
-
-
-def _count(rows: Any) -> int:
-    """Count the rows that an app noted: a list of them, or lists by name."""
-    if isinstance(rows, dict):
-        return sum(_count(part) for part in rows.values())
-    return len(rows) if isinstance(rows, list) else 0
 
 
 def _row(request: HttpRequest, model: Any, row_id: UUID) -> Any:

@@ -3,7 +3,7 @@
 from contacts.actions.delete import delete_contact
 from contacts.actions.erase import Erased, erase_contact
 from contacts.actions.identify import Identified, identify
-from contacts.actions.merge import MergeError, Preview, merge_contacts, merge_owners, preview_merge
+from contacts.actions.merge import MergeError, Preview, merge_contacts, merge_owners, preview_merge, rows_moved
 from contacts.actions.resolve import ContactRequest, Resolved, lock_contacts, lock_keys, resolve_contacts
 from contacts.actions.undo import undo_merge
 
@@ -23,5 +23,6 @@ __all__ = [
     "merge_owners",
     "preview_merge",
     "resolve_contacts",
+    "rows_moved",
     "undo_merge",
 ]

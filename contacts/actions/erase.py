@@ -1,5 +1,6 @@
 """Somebody is erased: nothing in the database tells of them any more, but that their address must not be mailed."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -11,6 +12,7 @@ from uuid import UUID
 import structlog
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.db.models import Q
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 ERASED = "[erased]"
 # An address ends where no further letter of one can follow, and begins likewise, or behind an escape (%3D, \\n).
 BEFORE = r"((?<![a-z0-9._+-])|(?<=%[0-9a-f][0-9a-f])|(?<=\\[bfnrt]))"
+TELLING = 8  # characters; a shorter id may stand in somebody else's row as a word of its own
 AFTER = r"(?![a-z0-9-]|\.[a-z0-9])"
 
 
@@ -42,8 +45,10 @@ def erase_contact(*, contact_id: UUID, now: datetime) -> Erased | None:
     """Remove somebody with everybody they ever merged with, their keys, their history and each mention of them.
 
     Who was deleted earlier and had one of the same keys is the same person. What they had refused stays refused for
-    their address, which is kept as a salted hash only. Every row of the database is looked through for their addresses
-    and our ids of them, so it takes its time. Returns None if there is no such contact. It cannot be undone.
+    their address, which is kept as a salted hash only. Every row of the database is looked through, so it takes its
+    time: for their addresses and our ids of them, and in JSON for their ids in your product, where those are long
+    enough to be no ordinary word. The keys of other contacts and the accounts of staff stay as they are. Returns None
+    if there is no such contact. It cannot be undone.
     """
     with transaction.atomic():
         erasure = _erasure(contact_id, now)
@@ -54,8 +59,8 @@ def erase_contact(*, contact_id: UUID, now: datetime) -> Erased | None:
             following.contacts_deleted(living, now=now)
         following.contacts_erased(erasure)
         _erase_log(erasure)
-        mentions = sum(_erase_mentions(pattern, word) for word, pattern in _words(erasure))
         _, rows = Contact.objects.filter(pk__in=erasure.contact_ids).delete()
+        mentions = sum(_erase_mentions(word) for word in _words(erasure))
     removed = dict(erasure.removed + Counter(rows))
     log.info("contacts.erased", rows=sum(removed.values()), mentions=mentions)
     return Erased(removed, mentions)
@@ -106,37 +111,52 @@ def _erase_log(erasure: Erasure) -> None:
     about.update(object_repr=ERASED, change_message="")
 
 
-def _words(erasure: Erasure) -> Iterator[tuple[str, str]]:
-    """List what is looked for: a text that is quickly found, and the pattern that makes sure it is no part of more."""
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is looked for: a text that is quickly found, the pattern that it is no part of more, and the mark for it."""
+
+    text: str
+    pattern: str
+    mark: str = ERASED
+    only_in_json: bool = False
+
+
+def _words(erasure: Erasure) -> Iterator[_Word]:
     for email in erasure.emails:
         for written in {email, escape(email), quote(email, safe="")}:
-            yield written, f"{BEFORE}{re.escape(written)}{AFTER}"
+            yield _Word(written, f"{BEFORE}{re.escape(written)}{AFTER}")
     for contact_id in erasure.contact_ids:
-        yield str(contact_id), str(contact_id)
+        yield _Word(str(contact_id), str(contact_id))
+    for name in (*erasure.external_ids, *erasure.anonymous_ids):
+        if len(name) >= TELLING:
+            whole = json.dumps(name, ensure_ascii=False)
+            yield _Word(whole, re.escape(whole), f'"{ERASED}"', only_in_json=True)
 
 
-def _erase_mentions(pattern: str, word: str) -> int:
+def _erase_mentions(word: _Word) -> int:
     """Put a mark in place of ``word`` wherever somebody else's row holds it, whatever its case; count the rows."""
-    found = 0
+    found, values = 0, {"word": word.text, "pattern": word.pattern, "erased": word.mark}
     with connection.cursor() as cursor:
-        for table, column, mark in _texts():
-            cursor.execute(
-                statements.erase_mention(table, column, mark), {"word": word, "pattern": pattern, "erased": ERASED}
-            )
-            found += cursor.rowcount
+        for table, column, how in _texts():
+            if how == statements.IN_JSON or not word.only_in_json:
+                cursor.execute(statements.erase_mention(table, column, how), values)
+                found += cursor.rowcount
     return found
 
 
 def _texts() -> Iterator[tuple[str, str, str]]:
-    """List every column that may hold text: table, column and how to mark it. Keys go with their contact."""
+    """List every column that may hold somebody's name without being a key or an account: table, column, how to mark."""
     for model in apps.get_models(include_auto_created=True):
         options = model._meta  # noqa: SLF001 - Django documents it
-        if not options.managed or model is ContactKey:
+        if not options.managed or model in {ContactKey, get_user_model()}:
             continue
-        unique = {name for one in options.total_unique_constraints for name in one.fields}
+        unique = {
+            name for one in options.constraints if isinstance(one, models.UniqueConstraint) for name in one.fields
+        }
         for field in options.local_concrete_fields:
             if isinstance(field, models.JSONField):
                 yield options.db_table, str(field.column), statements.IN_JSON
             elif isinstance(field, models.TextField | models.CharField) and not field.choices:
                 own = field.unique or field.name in unique
-                yield options.db_table, str(field.column), statements.IN_UNIQUE if own else statements.IN_TEXT
+                if not (own and model is Contact):
+                    yield options.db_table, str(field.column), statements.IN_UNIQUE if own else statements.IN_TEXT

@@ -1,5 +1,6 @@
 """Two people become one. The journal of it holds all that is needed to take it back (contacts/actions/undo.py)."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,8 +71,14 @@ def preview_merge(*, survivor_id: UUID, absorbed_id: UUID, now: datetime) -> Pre
     with transaction.atomic():
         done = merge_contacts(survivor_id=survivor_id, absorbed_id=absorbed_id, actor="preview", now=now)
         transaction.set_rollback(True)
-    moved = {name: _size(rows) for name, rows in done.before["moved"].items()}
-    return Preview(moved, done.before["after"], [(kind, value) for kind, value in done.before["keys"]])
+    return Preview(
+        rows_moved(done.before["moved"]), done.before["after"], [(kind, value) for kind, value in done.before["keys"]]
+    )
+
+
+def rows_moved(moved: Mapping[str, Any]) -> dict[str, int]:
+    """Count by app the rows that a merge has moved, from what the followers have noted."""
+    return {app: len(set(_leaves(rows))) for app, rows in moved.items()}
 
 
 def snapshot(contact: Contact) -> dict[str, Any]:
@@ -104,7 +111,8 @@ def _merge(survivor_id: UUID, absorbed_id: UUID, *, actor: str, now: datetime) -
     _retire(absorbed, survivor_id, now)
     _grow(survivor, absorbed_id, now)
     _settle_conflicts(survivor_id, absorbed_id, now)
-    log.info("contacts.merged", survivor_id=str(survivor_id), absorbed_id=str(absorbed_id), actor=actor)
+    told = {"survivor_id": str(survivor_id), "absorbed_id": str(absorbed_id), "actor": actor}
+    transaction.on_commit(lambda: log.info("contacts.merged", **told))
     journal = {**before, "after": snapshot(survivor), "keys": keys, "moved": merge.moved}
     return ContactMerge.objects.create(
         survivor_id=survivor_id, absorbed_id=absorbed_id, actor=actor, before=journal, created_at=now
@@ -135,8 +143,11 @@ def _settle_conflicts(survivor_id: UUID, absorbed_id: UUID, now: datetime) -> No
     KeyConflict.objects.filter(between, resolved_at=None).update(resolved_at=now)
 
 
-def _size(rows: Any) -> int:
-    """Count what a follower noted: a list of rows, or lists of rows by name."""
-    if isinstance(rows, dict):
-        return sum(_size(part) for part in rows.values() if isinstance(part, dict | list))
-    return len(rows)
+def _leaves(rows: Any) -> Iterator[str]:
+    """List the rows that a follower has noted: ids, or lists of ids by name. What only says how a row was is no row."""
+    if isinstance(rows, list):
+        yield from map(str, rows)
+        return
+    for name, part in rows.items():
+        kind = "runs" if name == "ended" else name
+        yield from (f"{kind}:{row}" for row in (part if isinstance(part, list) else []))

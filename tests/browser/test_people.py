@@ -111,6 +111,7 @@ def page(browser: Browser, live_server, request: pytest.FixtureRequest) -> Itera
 
 def fits(page: Page, name: str) -> None:
     """The page does not scroll sideways; with SHOTS set, keep a picture of it."""
+    page.wait_for_load_state()
     if SHOTS:
         width = (page.viewport_size or {}).get("width")
         page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=True)

@@ -294,3 +294,21 @@ def test_an_address_that_comes_back_without_a_refusal_is_mailed():
     back = person(email=ADDRESS)
     decision = queue_email(SendRequest(contact_id=back.pk, email_id="welcome", origin=Origin.API), now=NOW)
     assert decision.status == "queued"
+
+
+def test_the_key_of_another_contact_and_the_account_of_staff_stay():
+    User.objects.create(username=ADDRESS, email=ADDRESS)
+    who, other = person(email=ADDRESS), person(user_id=ADDRESS)
+    told = erase_contact(contact_id=who.pk, now=NOW)
+    other.refresh_from_db()
+    assert other.external_id == ADDRESS
+    assert User.objects.get().username == ADDRESS
+    assert told is not None
+    assert told.mentions == 0
+
+
+def test_a_long_user_id_in_the_event_of_another_goes_and_a_short_one_stays():
+    did(ada(), "friend.invited", friend="Erika-4711", plan="pro")
+    for name in ("Erika-4711", "pro"):
+        erase_contact(contact_id=person(user_id=name).pk, now=NOW)
+    assert Event.objects.get(name="friend.invited").properties == {"friend": "[erased]", "plan": "pro"}

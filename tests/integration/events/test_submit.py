@@ -196,6 +196,7 @@ def test_what_was_acknowledged_survives_backends_that_are_killed():
         finally:
             stop.set()
 
+    connection.close()  # this thread's own would be cut off as well
     at_once(work, 16)
     rows = set(Event.objects.values_list("pk", flat=True))
     assert {one.id for one, _ in acknowledged} == rows - {one.id for one, _ in refused}

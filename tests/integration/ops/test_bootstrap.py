@@ -42,7 +42,7 @@ def test_a_fresh_stack_gets_an_administrator_keys_and_schedules(bootstrap, file:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(state) == ["base_url", "api_key", "ingest_key", "admin_user", "admin_password", "outbox_dir"]
     assert {**document, **state} == document
-    assert set(document["content"]) == {"journeys", "buckets", "lists", "emails"}
+    assert set(document["content"]) == {"journeys", "buckets", "lists", "emails", "webhooks"}
     assert client.login(username=state["admin_user"], password=state["admin_password"])
     assert ApiKey.objects.get(key_hash=hash_key(state["api_key"])).scopes == ["full-admin"]
     assert ApiKey.objects.get(key_hash=hash_key(state["ingest_key"])).scopes == ["ingest"]

@@ -150,7 +150,7 @@ def test_the_pixel_is_shown_when_the_open_cannot_be_recorded(reader, mail, broke
 
 
 @pytest.mark.parametrize("path", ["/v1/t/c/", "/v1/t/o/"])
-@pytest.mark.parametrize("row_id", ["42", "nonsense", "{01890000-0000-7000-8000-00000000dead}", "%00", "a" * 999])
+@pytest.mark.parametrize("row_id", ["42", "nonsense", "{01890000-0000-7000-8000-00000000dead}", "a" * 999])
 def test_an_address_that_holds_no_id_is_a_400_with_a_sentence(reader, db, path, row_id):
     response = reader.get(path + row_id)
 
