@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PEOPLE = 3
 SETTINGS = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 Person = st.integers(0, PEOPLE - 1)

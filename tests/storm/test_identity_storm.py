@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storm, pytest
 
 THREADS = 16
 PEOPLE = 12
-SECONDS = float(os.environ.get("HOGSEND_STORM_SECONDS", "5"))
+SECONDS = float(os.environ.get("HOGSEND_STORM_SECONDS", "3"))
 SEED = int(os.environ.get("HOGSEND_STORM_SEED", "7"))
 DEADLOCKS = "select deadlocks from pg_stat_database where datname = current_database()"
 

@@ -180,7 +180,11 @@ def test_the_lock_is_given_back_and_the_timeouts_with_it() -> None:
         raise ZeroDivisionError
 
     with connection.cursor() as cursor:
-        cursor.execute("select count(*) from pg_locks where locktype = 'advisory' and objid = %s", [migrating.LOCK])
+        cursor.execute(
+            "select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database"
+            " where datname = current_database() and locktype = 'advisory' and objid = %s",
+            [migrating.LOCK],
+        )
         assert cursor.fetchone() == (0,)
         cursor.execute("select current_setting('lock_timeout'), current_setting('statement_timeout')")
         assert cursor.fetchone() == ("0", "0")
