@@ -1,5 +1,6 @@
 """Find or create the people behind keys, many at once."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from hogsend.lib.ids import new_id
 log = structlog.get_logger(__name__)
 
 Patch = Mapping[str, Any]
+
+TRIES, PAUSE = 10, 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,13 @@ def lock_more(pipe: Pipeline, wanted: Collection[UUID], *, held: Collection[UUID
     """
     if not held or min(wanted) > max(held):
         pipe.send(statements.LOCK_CONTACTS, [array(wanted)])
-    elif not all(row[0] for row in pipe.send(statements.TRY_CONTACTS, [array(wanted)]).fetchall()):
-        raise OperationalError("People were merged while this transaction waited for them; it must begin again.")
+        return
+    for _ in range(TRIES):
+        if all(row[0] for row in pipe.send(statements.TRY_CONTACTS, [array(wanted)]).fetchall()):
+            return
+        # A transaction that has just committed lets its locks go one after the other.
+        time.sleep(PAUSE)
+    raise OperationalError("People were merged while this transaction waited for them; it must begin again.")
 
 
 def resolve_contacts(

@@ -377,7 +377,7 @@ BODIES |= st.fixed_dictionaries(
 
 @given(body=BODIES)
 @hypothesis_settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
