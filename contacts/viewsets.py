@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -15,7 +14,7 @@ from contacts.schema import DELETE, FIND, UPSERT
 from contacts.wire import contact_body, decode_names, decode_upsert, identified_body
 from hogsend.api.errors import ApiError
 from hogsend.api.models import Scope
-from hogsend.api.parsers import check_json, read_body
+from hogsend.api.parsers import json_body
 from hogsend.api.writes import written
 from hogsend.clock import database_now
 
@@ -32,7 +31,7 @@ class ContactViewSet(ViewSet):
     @UPSERT
     def upsert(self, request: Request) -> Response:
         """Create somebody or write what is said about them."""
-        asked = decode_upsert(_body(request))
+        asked = decode_upsert(json_body(request))
         found = written(lambda: identify(keys=asked.keys, patch=asked.patch, lists=asked.lists, now=database_now()))
         return Response(identified_body(found))
 
@@ -48,15 +47,9 @@ class ContactViewSet(ViewSet):
     @DELETE
     def delete(self, request: Request) -> Response:
         """Delete somebody: their keys go, their journeys end, their history stays."""
-        people = contacts_by_keys(decode_names(_body(request)))
+        people = contacts_by_keys(decode_names(json_body(request)))
         if len(people) > 1:
             raise ApiError(HTTPStatus.CONFLICT, TWO_PEOPLE)
         if not people or not written(lambda: delete_contact(contact_id=people[0].pk, now=database_now())):
             raise ApiError(HTTPStatus.NOT_FOUND, NOBODY)
         return Response({"deleted": True})
-
-
-def _body(request: Request) -> bytes:
-    body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
-    check_json(body)
-    return body

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -15,7 +14,7 @@ from emails.submission import NoRecipientError, RefusedError, Submission
 from emails.wire import answer_body, decode_email
 from hogsend.api.errors import ApiError, Detail
 from hogsend.api.models import Scope
-from hogsend.api.parsers import check_json, read_body
+from hogsend.api.parsers import json_body
 from hogsend.api.writes import written
 from hogsend.clock import database_now
 
@@ -36,10 +35,8 @@ class EmailViewSet(ViewSet):
         the contact's address. With both they must mean one person; what is new of the two is kept. The same
         idempotency key with the same request gets the present state of the first one's mail.
         """
-        body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
-        check_json(body)
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-        submission = decode_email(body, caller=cast("Caller", request.auth), idempotency_key=key)
+        submission = decode_email(json_body(request), caller=cast("Caller", request.auth), idempotency_key=key)
         return Response(answer_body(_accepted(submission)), status=HTTPStatus.ACCEPTED)
 
 

@@ -17,7 +17,7 @@ from events.wire import answer_body, decode_event, split_batch
 from hogsend.api.errors import ApiError
 from hogsend.api.models import Scope
 from hogsend.api.negotiation import FirstRenderer
-from hogsend.api.parsers import JsonParser, check_json, read_body
+from hogsend.api.parsers import JsonParser, json_body
 from hogsend.api.schema import IDEMPOTENCY_KEY, documented
 from hogsend.api.throttles import count_items
 
@@ -39,8 +39,7 @@ class EventViewSet(ViewSet):
     @documented("Send an event", body=ONE, answers=[ONE_TAKEN], errors=(503,), parameters=(IDEMPOTENCY_KEY,))
     def create(self, request: Request) -> HttpResponse:
         """Take one event."""
-        body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
-        check_json(body)
+        body = json_body(request)
         submission = decode_event(
             body,
             tenant=_tenant(request),
@@ -55,8 +54,7 @@ class EventViewSet(ViewSet):
     @documented("Send up to 1,000 events at once", body=MANY, answers=[MANY_TAKEN])
     def batch(self, request: Request) -> HttpResponse:
         """Take up to 1,000 events; each is answered for itself, in order."""
-        body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES * BATCH_BODY_FACTOR)  # noqa: SLF001
-        check_json(body)
+        body = json_body(request, limit=settings.HOGSEND_MAX_BODY_BYTES * BATCH_BODY_FACTOR)
         if request.META.get("HTTP_IDEMPOTENCY_KEY"):
             raise ApiError(400, HEADER_ON_BATCH)
         tenant, now = _tenant(request), datetime.now(UTC)

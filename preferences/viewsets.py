@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -15,7 +14,7 @@ from contacts.wire import decode_upsert
 from hogsend.api.errors import ApiError
 from hogsend.api.keys import scope_allows
 from hogsend.api.models import Scope
-from hogsend.api.parsers import check_json, read_body
+from hogsend.api.parsers import json_body
 from hogsend.api.writes import written
 from hogsend.clock import database_now
 from lists.queries import refusal_of
@@ -64,7 +63,7 @@ class PreferenceViewSet(ViewSet):
     def partial_update(self, request: Request, contact_id: UUID) -> Response:
         """Change what somebody allows, all that is named or nothing. Only full-admin lifts an opt-out from all mail."""
         now = database_now()
-        wishes = decode_wishes(_body(request), now=now)
+        wishes = decode_wishes(json_body(request), now=now)
         who = _known(contact_id)
         may = scope_allows(cast("Caller", request.auth).scopes, Scope.FULL_ADMIN)
         try:
@@ -77,7 +76,7 @@ class PreferenceViewSet(ViewSet):
 def _change(request: Request, list_id: str, *, subscribed: bool) -> Response:
     if refusal_of(list_id, subscribed=subscribed):
         raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown list: {list_id}")
-    keys, now = decode_upsert(_body(request)).keys, database_now()
+    keys, now = decode_upsert(json_body(request)).keys, database_now()
     written(lambda: identify(keys=keys, lists={list_id: subscribed}, now=now))
     return Response({"list": list_id, "subscribed": subscribed})
 
@@ -92,9 +91,3 @@ def _known(contact_id: UUID) -> UUID:
     if contact is None:
         raise ApiError(HTTPStatus.NOT_FOUND, NOBODY)
     return contact.pk
-
-
-def _body(request: Request) -> bytes:
-    body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
-    check_json(body)
-    return body

@@ -8,6 +8,7 @@ import msgspec
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from hogsend.api.errors import ApiError
 
@@ -32,9 +33,14 @@ class JsonParser(BaseParser):
         """Decode the body. Raises ApiError with 400, 411 or 413."""
         if parser_context is None:
             raise ValueError("JsonParser needs the view's context.")
-        body = read_body(parser_context["request"]._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
-        check_json(body)
-        return decode(body)
+        return decode(json_body(parser_context["request"]))
+
+
+def json_body(request: Request, *, limit: int | None = None) -> bytes:
+    """Return the body of at most ``limit`` bytes (HOGSEND_MAX_BODY_BYTES), good to be decoded. Raises ApiError."""
+    body = read_body(request._request, limit=limit or settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
+    check_json(body)
+    return body
 
 
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
