@@ -5,7 +5,6 @@ has queued meanwhile, one of the waiting leads next. An idle server answers at o
 """
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +17,7 @@ from contacts.rules import MergeNeededError
 from events.actions import ingest_events, ingest_merging, recorded_before
 from events.submission import Answer, Submission
 from hogsend.api.errors import ApiError
-from hogsend.api.writes import ATTEMPTS, PAUSE, busy, drop_dead_connection, is_retryable, refusal, sqlstate
+from hogsend.api.writes import busy, drop_dead_connection, refusal, sqlstate, tried
 
 Outcome = Answer | ApiError
 Runner = Callable[[Sequence[Submission]], list[Outcome]]
@@ -156,16 +155,12 @@ def _begin() -> datetime:
 
 
 def _alone(one: Submission) -> Outcome:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _once(one)
-        except Exception as error:  # noqa: BLE001 - each caller must get an answer
-            if not is_retryable(error):
-                return refusal(error)
-            log.warning("events.retry", attempt=attempt, error=str(error), sqlstate=sqlstate(error))
-            drop_dead_connection()
-            time.sleep(PAUSE * attempt)
-    return busy()
+    try:
+        return tried(lambda: _once(one))
+    except ApiError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - each caller must get an answer
+        return refusal(error)
 
 
 def _once(one: Submission) -> Answer:

@@ -32,16 +32,31 @@ def written(write: Callable[[], Answer]) -> Answer:
     Raises ApiError: 503 when the database stays busy or away, 400 when it cannot store a value. Nobody waits for a
     lock for more than five seconds.
     """
+
+    def once() -> Answer:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(LOCK_TIMEOUT)
+            return write()
+
+    try:
+        return tried(once)
+    except Error as error:
+        raise refusal(error) from error
+
+
+def tried(write: Callable[[], Answer]) -> Answer:
+    """Call ``write``, and again while a lost race or a lost connection is what stops it, up to three times.
+
+    Raises ApiError 503 when that goes on, and whatever else ``write`` raises.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute(LOCK_TIMEOUT)
-                return write()
-        except Error as error:
+            return write()
+        except Exception as error:
             if not is_retryable(error):
-                raise refusal(error) from error
-            log.warning("api.write_retried", attempt=attempt, error=str(error), sqlstate=sqlstate(error))
+                raise
+            log.warning("api.retry", attempt=attempt, error=str(error), sqlstate=sqlstate(error))
             drop_dead_connection()
             time.sleep(PAUSE * attempt)
     raise busy()

@@ -15,6 +15,7 @@ from events import submit
 from events.models import Event
 from events.submission import Answer, Submission
 from events.submit import Leader, run, submit_events
+from hogsend.api import writes
 from hogsend.api.errors import ApiError
 from hogsend.lib.ids import new_id
 from tests.integration.events import probes
@@ -109,7 +110,7 @@ def test_an_event_that_was_recorded_although_the_commit_was_not_heard_of_is_not_
 
 def test_somebody_who_is_locked_for_long_is_answered_with_503_and_neighbours_are_not(monkeypatch):
     monkeypatch.setattr(submit, "BEGIN", submit.BEGIN.replace("5s", "50ms"))
-    monkeypatch.setattr(submit, "PAUSE", 0)
+    monkeypatch.setattr(writes, "PAUSE", 0)
     run([event()])
     locked, done = threading.Event(), threading.Event()
 

@@ -111,7 +111,7 @@ def storm(*, user_id_always: bool, size: int = 1600) -> list[str]:
     wrong = [
         f"{line['event']}: {line.get('sqlstate')}"
         for line in lines
-        if line["event"] in {"events.batch_failed", "events.retry"}
+        if line["event"] in {"events.batch_failed", "api.retry"}
     ]
     return wrong + differences(sent, outcomes, people=PEOPLE if user_id_always else None)
 
