@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from contacts import following
+from contacts.actions.address import point_mail
 from contacts.actions.merge import merge_owners
 from contacts.actions.resolve import ContactRequest, resolve_contacts
 from contacts.definitions import Change
-from contacts.models import Contact, ContactKey
+from contacts.models import ContactKey
 from contacts.rules import EMAIL, Key, Keys
 
 
@@ -51,7 +52,7 @@ def identify(
 def _move_address(contact_id: UUID, email: str, now: datetime) -> None:
     """Mail goes to ``email`` from now on, if it is this person's."""
     if ContactKey.objects.filter(kind=EMAIL, value=email, contact_id=contact_id).exists():
-        Contact.objects.filter(pk=contact_id).exclude(email=email).update(email=email, updated_at=now)
+        point_mail(contact_id, email, now)
 
 
 def _of_others(keys: Keys, contact_id: UUID) -> tuple[Key, ...]:

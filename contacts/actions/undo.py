@@ -13,11 +13,11 @@ from contacts.actions.merge import NAMES, MergeError, snapshot
 from contacts.actions.resolve import lock_contacts
 from contacts.definitions import Merge
 from contacts.models import Contact, ContactKey, ContactMerge
-from contacts.rules import EMAIL, EXTERNAL, Key, split_again
+from contacts.rules import ANONYMOUS, EMAIL, EXTERNAL, Key, split_again
 
 log = structlog.get_logger(__name__)
 
-COLUMNS = {"external_id": EXTERNAL, "email": EMAIL, "anonymous_id": "anonymous"}
+COLUMNS = {"external_id": EXTERNAL, "email": EMAIL, "anonymous_id": ANONYMOUS}
 
 
 def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> ContactMerge:
