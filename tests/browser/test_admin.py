@@ -1,13 +1,10 @@
 """The admin in Chromium: log in, read a run, press a button, look at a mail."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from contacts.models import Contact, ContactKey
 from emails.models import EmailSend
@@ -15,18 +12,7 @@ from events.models import Event
 from hogsend.api.models import ApiKey
 from journeys.models import JourneyRun, JourneyStep, Wakeup
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PASSWORD = "correct horse battery"
 HOSTILE = (
     "<html><body><h1>Thanks, Ada</h1><script>parent.document.title='owned';document.title='owned'</script>"
     "<img src=x onerror=\"parent.document.title='owned'\"><a href='/admin/logout/'>Order</a></body></html>"
@@ -36,18 +22,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at"),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing; get it with: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which makes Django suspect that our queries block it.
-    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -74,22 +49,10 @@ def run(browser: Browser) -> JourneyRun:
 
 
 @pytest.fixture
-def page(browser: Browser, live_server) -> Iterator[Page]:
+def page(staff_window) -> Iterator[Page]:
     """A logged-in administrator's window."""
-    User.objects.create_superuser("grace", password=PASSWORD)
-    context = browser.new_context(viewport={"width": 1360, "height": 900}, base_url=live_server.url)
-    context.set_default_timeout(20_000)
-    opened = context.new_page()
-    trouble: list[str] = []
-    opened.on("pageerror", lambda error: trouble.append(str(error)))
-    opened.goto("/admin/")
-    opened.fill("input[name=username]", "grace")
-    opened.fill("input[name=password]", PASSWORD)
-    opened.click("button[type=submit]")
-    expect(opened).to_have_title(re.compile("Overview"))
-    yield opened
-    context.close()
-    assert trouble == []
+    with staff_window(viewport={"width": 1360, "height": 900}) as opened:
+        yield opened
 
 
 def test_a_run_is_found_read_and_cancelled(page: Page, run: JourneyRun) -> None:

@@ -1,6 +1,5 @@
 """The outbox page and the shipped mails in a real browser."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.wsgi import get_wsgi_application
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from content import emails as content
 from emails.mailbox import Mailbox
@@ -18,8 +17,6 @@ from emails.render import MailLinks, Recipient, render
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 BACKEND = "emails.mailbox.MailboxBackend"
 MAILS = [content.welcome, content.activation_nudge, content.activation_community, content.first_order]
 
@@ -31,16 +28,6 @@ class Server(ThreadingMixIn, WSGIServer):
 class Silent(WSGIRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium; install the package chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -1,49 +1,24 @@
 """Staff's hands on people in Chromium: compare and merge, take back, change an address, erase; wide and on a phone."""
 
 import os
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from contacts.models import Contact, ContactKey, KeyConflict
 from events.models import Event
 from preferences.models import Preference
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PASSWORD = "correct horse battery"
 SHOTS = os.environ.get("SHOTS")
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at"),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing; get it with: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which makes Django suspect that our queries block it.
-    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def contact(user_id: str | None, email: str | None, anonymous_id: str | None = None, **properties: object) -> Contact:
@@ -89,24 +64,11 @@ def conflict(ada: Contact, dora: Contact) -> KeyConflict:
 
 
 @pytest.fixture(params=[390, 1360])
-def page(browser: Browser, live_server, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(staff_window, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A logged-in administrator's window, as wide as a phone and as a desk."""
-    User.objects.create_superuser("grace", password=PASSWORD)
     scheme = "dark" if os.environ.get("DARK") else "light"
-    size = {"width": request.param, "height": 844}
-    context = browser.new_context(viewport=size, base_url=live_server.url, color_scheme=scheme)
-    context.set_default_timeout(20_000)
-    opened = context.new_page()
-    trouble: list[str] = []
-    opened.on("pageerror", lambda error: trouble.append(str(error)))
-    opened.goto("/admin/")
-    opened.fill("input[name=username]", "grace")
-    opened.fill("input[name=password]", PASSWORD)
-    opened.click("button[type=submit]")
-    expect(opened).to_have_title(re.compile("Overview"))
-    yield opened
-    context.close()
-    assert trouble == []
+    with staff_window(viewport={"width": request.param, "height": 844}, color_scheme=scheme) as opened:
+        yield opened
 
 
 def fits(page: Page, name: str) -> None:

@@ -2,26 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from contacts.models import Contact, ContactKey, KeyKind
 from lists.definitions import EmailList, registry
 from preferences.links import preferences_url, unsubscribe_url
 from preferences.queries import consent_of
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE = {"width": 390, "height": 844}
 TABS_UNTIL = 30
 FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
@@ -51,7 +40,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at"),  # static files are collected for deployment only
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing; get it with: apt-get install chromium"),
 ]
 
 
@@ -63,16 +51,6 @@ def _lists() -> Iterator[None]:
         )
         EmailList("beta", name="Beta programme", description="Try things before others do.", default_opt_in=False)
         yield
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which makes Django suspect that our queries block it.
-    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
