@@ -1,12 +1,12 @@
 """The routes of contacts and lists: requests per second, latency and processor time per request."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 from bench import stage
-from bench.ingest import fill
-from bench.measure import Row, Shot, Spenders, measure
+from bench.ingest import measured
+from bench.measure import Row, Work
 
 _serial = count()
 
@@ -46,28 +46,17 @@ def _lists(people: int, wanted: int) -> list[bytes]:
     return [b"all=1"] * wanted
 
 
-WORK: list[tuple[str, Callable[[int, int], list[bytes]], str, str]] = [
-    ("PUT, pool", _pool, "PUT", "/v1/contacts"),
-    ("PUT, new", _new, "PUT", "/v1/contacts"),
-    ("PUT, a third merge", _merging, "PUT", "/v1/contacts"),
-    ("GET find", _found, "GET", "/v1/contacts/find"),
-    ("GET lists", _lists, "GET", "/v1/lists"),
-]
 CONNECTIONS = 16
+WORK = [
+    Work("PUT, pool", _pool, CONNECTIONS, "/v1/contacts", method="PUT"),
+    Work("PUT, new", _new, CONNECTIONS, "/v1/contacts", method="PUT"),
+    Work("PUT, a third merge", _merging, CONNECTIONS, "/v1/contacts", method="PUT"),
+    Work("GET find", _found, CONNECTIONS, "/v1/contacts/find", method="GET"),
+    Work("GET lists", _lists, CONNECTIONS, "/v1/lists", method="GET"),
+]
 
 
 def run(*, seconds: float, sizes: tuple[int, ...]) -> Iterator[Row]:
     """Measure every route with each number of known people, then the floor: the bare server that answers at once."""
     with stage.engines() as engines:
-        key = stage.prepared_database()
-        database = stage.database_processes(engines)
-        for people in sizes:
-            with stage.served("hogsend.wsgi:application") as (port, web):
-                fill(port, key, people)
-                for work, make, method, path in WORK:
-                    bodies = make(people, int(seconds * 6000))
-                    shot = Shot(work, people, port, key, CONNECTIONS, bodies, path, method=method)
-                    yield measure(shot, seconds, Spenders(web, database))
-        with stage.served("bench.floor:application") as (port, web):
-            shot = Shot("floor: 202 at once", 0, port, key, CONNECTIONS, _pool(1000, int(seconds * 20000)))
-            yield measure(shot, seconds, Spenders(web, []))
+        yield from measured(WORK, (CONNECTIONS,), engines, seconds=seconds, sizes=sizes)

@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
 from bench import stage
-from bench.measure import Row, Shot, Spenders, measure
+from bench.measure import Row, Shot, Spenders, Work, measure
+from hogsend.embedded.engines import Engine
 
 BATCH = 500
 _serial = count()
@@ -78,36 +79,45 @@ def _listed(people: int, wanted: int) -> list[bytes]:
     ]
 
 
-WORK: list[tuple[str, Callable[[int, int], list[bytes]], int, str, int]] = [
-    ("pool", _pool, 1, "/v1/events", 1),
-    ("pool", _pool, 16, "/v1/events", 1),
-    ("pool", _pool, 64, "/v1/events", 1),
-    ("new people", _new, 16, "/v1/events", 1),
-    ("duplicate keys", _duplicate, 16, "/v1/events", 1),
-    ("user.created, enrolled", _created, 16, "/v1/events", 1),
-    ("visitors who become known", _joined, 16, "/v1/events", 1),
-    ("events with lists", _listed, 16, "/v1/events", 1),
-    (f"batch of {BATCH}, pool", _batches, 2, "/v1/events/batch", BATCH),
+WORK = [
+    Work("pool", _pool, 1, "/v1/events"),
+    Work("pool", _pool, 16, "/v1/events"),
+    Work("pool", _pool, 64, "/v1/events"),
+    Work("new people", _new, 16, "/v1/events"),
+    Work("duplicate keys", _duplicate, 16, "/v1/events"),
+    Work("user.created, enrolled", _created, 16, "/v1/events"),
+    Work("visitors who become known", _joined, 16, "/v1/events"),
+    Work("events with lists", _listed, 16, "/v1/events"),
+    Work(f"batch of {BATCH}, pool", _batches, 2, "/v1/events/batch", BATCH),
 ]
 
 
 def run(*, seconds: float, sizes: tuple[int, ...]) -> Iterator[Row]:
     """Measure every kind of work with each number of known people, then the floors."""
     with stage.engines() as engines:
-        key = stage.prepared_database()
-        database = stage.database_processes(engines)
-        for people in sizes:
-            with stage.served("hogsend.wsgi:application") as (port, web):
-                fill(port, key, people)
-                for work, make, connections, path, weight in WORK:
-                    bodies = make(people, int(seconds * 6000))
-                    shot = Shot(work, people, port, key, connections, bodies, path, weight)
-                    yield measure(shot, seconds, Spenders(web, database))
-        with stage.served("bench.floor:application") as (port, web):
-            for connections in (1, 16, 64):
-                shot = Shot("floor: 202 at once", 0, port, key, connections, _pool(1000, int(seconds * 20000)))
-                yield measure(shot, seconds, Spenders(web, []))
+        yield from measured(WORK, (1, 16, 64), engines, seconds=seconds, sizes=sizes)
         yield _insert_floor(sizes[-1])
+
+
+def measured(
+    works: Sequence[Work],
+    floors: Sequence[int],
+    engines: list[Engine],
+    *,
+    seconds: float,
+    sizes: tuple[int, ...],
+) -> Iterator[Row]:
+    """Measure ``works`` on a fresh database with each number of known people, then the bare server at ``floors``."""
+    key, database = stage.prepared_database(), stage.database_processes(engines)
+    for people in sizes:
+        with stage.served("hogsend.wsgi:application") as (port, web):
+            fill(port, key, people)
+            for work in works:
+                yield measure(work.shot(people, port, key, seconds=seconds), seconds, Spenders(web, database))
+    with stage.served("bench.floor:application") as (port, web):
+        for connections in floors:
+            shot = Shot("floor: 202 at once", 0, port, key, connections, _pool(1000, int(seconds * 20000)))
+            yield measure(shot, seconds, Spenders(web, []))
 
 
 def fill(port: int, key: str, people: int) -> None:

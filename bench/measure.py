@@ -1,5 +1,6 @@
 """Fire requests at a server and say what came back and what it cost."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +34,23 @@ class Shot:
     path: str = "/"
     weight: int = 1  # things done per request
     method: str = "POST"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of request: ``make(people, wanted)`` returns about ``wanted`` bodies for so many known people."""
+
+    name: str
+    make: Callable[[int, int], list[bytes]]
+    connections: int
+    path: str
+    weight: int = 1
+    method: str = "POST"
+
+    def shot(self, people: int, port: int, key: str, *, seconds: float) -> Shot:
+        """Return as many requests as a fast server could answer in that time."""
+        bodies = self.make(people, int(seconds * 6000))
+        return Shot(self.name, people, port, key, self.connections, bodies, self.path, self.weight, self.method)
 
 
 class Spenders(NamedTuple):
