@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 16
 PROCESSES = 2
+PRODUCTION = {
+    "HOGSEND_ENV": "production",
+    "LOG_LEVEL": "info",
+    "SECRET_KEY": secrets.token_urlsafe(48),
+    "ALLOWED_HOSTS": "127.0.0.1",
+    "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
+}
 
 
 @contextlib.contextmanager
@@ -55,11 +63,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(application: str) -> Iterator[tuple[int, int]]:
-    """Serve ``application`` as production does; yield the port and the server's process id."""
+    """Serve ``application`` as in production, log lines and all; yield the port and the server's process id."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(PROCESSES), "--blocking-threads", str(THREADS), "--no-access-log", application]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    settings, nowhere = {**os.environ, **PRODUCTION}, subprocess.DEVNULL
+    server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=nowhere, stderr=nowhere)
     try:
         _wait_for(port, server)
         yield port, server.pid

@@ -7,21 +7,9 @@ LOCK_CONTACTS = """
     select s.id, pg_advisory_xact_lock(hashtextextended(s.id::text, 0))
     from (select distinct id from unnest(%s::uuid[]) id order by 1) s"""
 TRY_CONTACTS = "select pg_try_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(%s::uuid[]) id"
-LOCK_OWNERS = """
-    select s.id, pg_advisory_xact_lock(hashtextextended(s.id::text, 0))
-    from (select distinct (select k.contact_id from contacts_contactkey k
-                           where k.kind = w.kind and k.value = w.value) id
-          from unnest(%s::text[], %s::text[]) w(kind, value) order by 1) s
-    where s.id is not null"""
-READ_OWNERS = """
-    select w.kind, w.value, c.*
-    from unnest(%s::text[], %s::text[]) w(kind, value)
-    cross join lateral (select k.contact_id from contacts_contactkey k
-                        where k.kind = w.kind and k.value = w.value offset 0) k
-    cross join lateral (select c.id, c.external_id, c.email, c.anonymous_id, c.first_seen_at,
-                               c.deleted_at is null lives, c.merged_into_id,
-                               c.last_seen_at < %s::timestamptz - interval '1 minute' stale
-                        from contacts_contact c where c.id = k.contact_id offset 0) c"""
+# Functions of contacts/migrations/0003.
+LOCK_AND_READ = "select contacts_lock_and_read($1, $2, $3, $4)"
+WRITE = f"select contacts_write({', '.join(f'${n}' for n in range(1, 25))})"
 CHAIN = """
     with recursive chain as (
         select c.id start, c.id, c.merged_into_id from contacts_contact c where c.id = any(%s::uuid[])
@@ -38,51 +26,6 @@ READ_SURVIVORS = f"""{CHAIN}
            c.last_seen_at < %s::timestamptz - interval '1 minute'
     from chain cross join lateral (select * from contacts_contact c where c.id = chain.id offset 0) c
     where chain.merged_into_id is null and c.deleted_at is null"""  # noqa: S608 - made of constants
-# A patch is shallow, and a null in it removes the property.
-PATCHED = """(select coalesce(jsonb_object_agg(p.key, p.value), '{}')
-              from jsonb_each(%s || u.patch::jsonb) p where jsonb_typeof(p.value) <> 'null')"""
-INSERT_CONTACTS = f"""
-    insert into contacts_contact
-        (id, external_id, email, anonymous_id, properties, first_seen_at, last_seen_at, created_at, updated_at)
-    select u.id, u.external_id, u.email, u.anonymous_id,
-           case when u.patch is null then '{{}}' else {PATCHED % "'{}'::jsonb"} end, u.seen_at, n.now, n.now, n.now
-    from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-             u(id, external_id, email, anonymous_id, patch, seen_at)
-    cross join (select %s::timestamptz as now) n"""  # noqa: S608 - made of constants
-UPDATE_CONTACTS = f"""
-    update contacts_contact c set
-        external_id = coalesce(c.external_id, u.external_id),
-        email = coalesce(c.email, u.email),
-        anonymous_id = coalesce(c.anonymous_id, u.anonymous_id),
-        properties = case when u.patch is null then c.properties else {PATCHED % "c.properties"} end,
-        first_seen_at = least(c.first_seen_at, u.seen_at),
-        last_seen_at = greatest(c.last_seen_at, n.now),
-        updated_at = case when u.filled or u.patch is not null then n.now else c.updated_at end
-    from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[], %s::bool[])
-             u(id, external_id, email, anonymous_id, patch, seen_at, filled, stale)
-    cross join (select %s::timestamptz as now) n
-    where c.id = any(%s::uuid[]) and c.id = u.id
-      and (u.filled or u.stale or u.seen_at < c.first_seen_at
-           or (u.patch is not null and c.properties <> {PATCHED % "c.properties"}))"""  # noqa: S608
-# A key is moved only when its contact was deleted: a living owner was found, and then nobody inserts the key.
-INSERT_KEYS = """
-    insert into contacts_contactkey as k (kind, value, contact_id, created_at)
-    select u.kind, u.value, u.contact_id, n.now
-    from unnest(%s::text[], %s::text[], %s::uuid[]) u(kind, value, contact_id)
-    cross join (select %s::timestamptz as now) n
-    order by 1, 2
-    on conflict (kind, value) do update set contact_id = excluded.contact_id, created_at = excluded.created_at
-    where not exists (select 1 from contacts_contact c where c.id = k.contact_id and c.deleted_at is null)"""
-INSERT_CONFLICTS = """
-    insert into contacts_keyconflict as k
-        (id, contact_id, other_id, kind, value, seen_count, first_seen_at, last_seen_at)
-    select u.id, u.contact_id, u.other_id, u.kind, u.value, u.times, n.now, n.now
-    from unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int[])
-             u(id, contact_id, other_id, kind, value, times)
-    cross join (select %s::timestamptz as now) n
-    order by 2, 3, 4, 5
-    on conflict (contact_id, other_id, kind, value)
-    do update set seen_count = k.seen_count + excluded.seen_count, last_seen_at = excluded.last_seen_at"""
 # What the survivor says about itself wins; the absorbed fills what is missing.
 GROW = """
     update contacts_contact s set

@@ -5,22 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
-from contacts.pipeline import columns, pipeline
+from contacts.pipeline import call, columns_or_none
 
-CLAIM = """
-    insert into events_idempotencykey (scope, key, fingerprint, answer, created_at)
-    select u.scope, u.key, u.fingerprint, u.answer, n.now
-    from unnest(%s::text[], %s::text[], %s::bytea[], %s::uuid[]) u(scope, key, fingerprint, answer)
-    cross join (select %s::timestamptz as now) n
-    order by 1, 2
-    on conflict (scope, key) do nothing
-    returning answer"""
-READ_CLAIMS = """
-    select k.scope, k.key, k.fingerprint, k.answer, (select e.contact_id from events_event e where e.id = k.answer)
-    from unnest(%s::text[], %s::text[]) u(scope, key)
-    cross join lateral (select * from events_idempotencykey k where k.scope = u.scope and k.key = u.key offset 0) k"""
+CLAIM = "select events_claim($1, $2, $3, $4, $5)"  # events/migrations/0004
 # A key is as old as the row it stands for, which makes the index on its age a way to it.
 FORGET = """
     delete from events_idempotencykey where id in (
@@ -49,27 +39,53 @@ class Taken:
     contact_id: UUID | None
 
 
+class _Lost(msgspec.Struct, array_like=True):
+    """A claim that came too late, as events_claim writes it; null for a key that has just been forgotten."""
+
+    claim: UUID
+    fingerprint: str | None
+    answer: UUID | None
+    contact_id: UUID | None
+
+
+_lost = msgspec.json.Decoder(list[_Lost])
+
+
 def claim_keys(claims: Sequence[Claim], *, now: datetime) -> dict[UUID, Taken]:
     """Claim what is free, and return the claims that came too late by the id they asked for.
 
     Of equal keys the first claim wins. A key that another transaction has just claimed is waited for: it is free again
     if that transaction fails.
     """
-    first: dict[tuple[str, str], Claim] = {}
-    for claim in claims:
-        first.setdefault((claim.scope, claim.key), claim)
-    if not first:
+    if not claims:
         return {}
-    with pipeline() as pipe:
-        rows = [(one.scope, one.key, one.fingerprint, one.answer) for one in first.values()]
-        won = {row[0] for row in pipe.send(CLAIM, [*columns(rows), now]).fetchall()}
-        lost = [one for one in claims if one.answer not in won]
-        if not lost:
-            return {}
-        found = pipe.send(READ_CLAIMS, columns([(one.scope, one.key) for one in lost])).fetchall()
-    known = {(scope, key): Taken(bytes(print_), answer, contact) for scope, key, print_, answer, contact in found}
-    # A key may have been forgotten this very moment; the request still repeats it.
-    return {one.answer: known.get((one.scope, one.key), Taken(one.fingerprint, one.answer, None)) for one in lost}
+    return taken_of(claims, call(CLAIM, [*asked_for(claims), now.isoformat()]))
+
+
+def asked_for(claims: Sequence[Claim]) -> list[str]:
+    """Return the claims as events_claim takes them: scopes, keys, fingerprints and answers; of equal keys the first."""
+    rows = [(one.scope, one.key, one.fingerprint, one.answer) for one in _first(claims).values()]
+    return columns_or_none(rows, 4)
+
+
+def taken_of(claims: Sequence[Claim], answer: bytes) -> dict[UUID, Taken]:
+    """Return the claims that came too late, from what events_claim has answered."""
+    first = _first(claims)
+    lost = {row.claim: row for row in _lost.decode(answer)}
+    found: dict[UUID, Taken] = {}
+    for one in claims:
+        winner = first[one.scope, one.key]
+        if row := lost.get(winner.answer):
+            # A key may have been forgotten this very moment; the request still repeats it.
+            print_ = one.fingerprint if row.fingerprint is None else bytes.fromhex(row.fingerprint)
+            found[one.answer] = Taken(print_, row.answer or one.answer, row.contact_id)
+        elif winner is not one:
+            found[one.answer] = Taken(winner.fingerprint, winner.answer, None)
+    return found
+
+
+def _first(claims: Sequence[Claim]) -> dict[tuple[str, str], Claim]:
+    return {(one.scope, one.key): one for one in reversed(claims)}
 
 
 def forget_answers(rows: Collection[tuple[UUID, datetime]]) -> int:

@@ -6,7 +6,7 @@ has queued meanwhile, one of the waiting leads next. An idle server answers at o
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import nullcontext
 from functools import lru_cache
 
 import structlog
@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from contacts.rules import MergeNeededError
-from events.actions import ingest_events, ingest_merging, recorded_before
+from events.actions import ingest_events, ingest_merging, ingest_quickly, recorded_before
+from events.routing import concerns_somebody
 from events.submission import Answer, Submission
 from hogsend.api.errors import ApiError
 from hogsend.api.writes import busy, drop_dead_connection, refusal, sqlstate, tried
@@ -22,18 +23,17 @@ from hogsend.api.writes import busy, drop_dead_connection, refusal, sqlstate, tr
 Outcome = Answer | ApiError
 Runner = Callable[[Sequence[Submission]], list[Outcome]]
 
-BEGIN = "select now(), set_config('lock_timeout', '5s', true)"
-
 log = structlog.get_logger(__name__)
 
 
 class Ticket:
     """Submissions which wait for their outcomes, and for being told to lead."""
 
-    __slots__ = ("_wake", "leads", "outcomes", "submissions")
+    __slots__ = ("_wake", "later", "leads", "outcomes", "submissions")
 
-    def __init__(self, submissions: Sequence[Submission]) -> None:
+    def __init__(self, submissions: Sequence[Submission], *, later: bool) -> None:
         self.submissions = submissions
+        self.later = later
         self.outcomes: list[Outcome] | None = None
         self.leads = False
         self._wake = threading.Lock()
@@ -49,16 +49,21 @@ class Ticket:
 
 
 class Leader:
-    """The queue of one process, and how many transactions it runs at a time."""
+    """The queue of one process, and how many transactions it runs at a time.
 
-    def __init__(self, run: Runner, *, lanes: int, size: int) -> None:
-        self._run, self._free, self._size = run, lanes, size
+    Of what it runs together, tickets with a submission for which ``later`` is true come last.
+    """
+
+    def __init__(
+        self, run: Runner, *, lanes: int, size: int, later: Callable[[Submission], bool] = lambda _: False
+    ) -> None:
+        self._run, self._free, self._size, self._later = run, lanes, size, later
         self._lock = threading.Lock()
         self._queue: list[Ticket] = []
 
     def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Record ``submissions`` with whatever else is queued and return their outcomes, in order."""
-        ticket = Ticket(submissions)
+        ticket = Ticket(submissions, later=any(map(self._later, submissions)))
         with self._lock:
             ticket.leads = self._free > 0
             if ticket.leads:
@@ -74,15 +79,16 @@ class Leader:
         return ticket.outcomes
 
     def _lead(self, ticket: Ticket) -> None:
-        tickets = self._gather(ticket)
+        tickets = sorted(self._gather(ticket), key=lambda one: one.later)
         try:
             outcomes = iter(self._run([one for each in tickets for one in each.submissions]))
             for each in tickets:
                 each.outcomes = [next(outcomes) for _ in each.submissions]
         finally:
             self._hand_over()
-            for each in tickets[1:]:
-                each.wake()
+            for each in tickets:
+                if each is not ticket:
+                    each.wake()
 
     def _gather(self, ticket: Ticket) -> list[Ticket]:
         """Take tickets from the queue while they fit into one transaction."""
@@ -113,45 +119,52 @@ def submit_events(submissions: Sequence[Submission]) -> list[Outcome]:
 
 @lru_cache(maxsize=4)
 def _leader(lanes: int, size: int) -> Leader:
-    return Leader(run, lanes=lanes, size=size)
+    return Leader(run, lanes=lanes, size=size, later=concerns_somebody)
 
 
 def run(submissions: Sequence[Submission]) -> list[Outcome]:
-    """Record ``submissions`` in one transaction; when that fails, each in one of its own, as the same events.
+    """Record ``submissions``, a row of those that take the same way in one transaction; when that fails, each alone.
 
-    One that merges people goes alone, between those before and those after it, and holds up nobody's retry.
+    One that merges people goes alone, between those before and those after it, and holds up nobody's retry. A
+    submission that is tried again is the same event.
     """
     outcomes: list[Outcome] = []
     while len(outcomes) < len(submissions):
-        rest = submissions[len(outcomes) :]
+        alike = _alike(submissions[len(outcomes) :])
         try:
-            outcomes += _record(rest)
+            outcomes += _record(alike)
         except MergeNeededError as needed:
-            outcomes += run(rest[: needed.position])
-            outcomes.append(_alone(rest[needed.position]))
+            outcomes += run(alike[: needed.position])
+            outcomes.append(_alone(alike[needed.position]))
         except Exception as error:  # noqa: BLE001 - whatever went wrong with one event must not take its neighbours along
-            if len(rest) > 1:
-                log.warning("events.batch_failed", count=len(rest), error=str(error), sqlstate=sqlstate(error))
+            if len(alike) > 1:
+                log.warning("events.batch_failed", count=len(alike), error=str(error), sqlstate=sqlstate(error))
             drop_dead_connection()
-            outcomes += [_alone(one) for one in rest]
+            outcomes += [_alone(one) for one in alike]
     return outcomes
 
 
+def _alike(submissions: Sequence[Submission]) -> Sequence[Submission]:
+    """Return the first ones, as far as they all concern somebody or all do not."""
+    concerning = concerns_somebody(submissions[0])
+    end = next((n for n, one in enumerate(submissions) if concerns_somebody(one) is not concerning), len(submissions))
+    return submissions[:end]
+
+
 def _record(submissions: Sequence[Submission]) -> list[Answer]:
+    if not concerns_somebody(submissions[0]):
+        # Inside somebody's transaction a fault must not take that along.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            answers = ingest_quickly(submissions)
+        if answers is not None:
+            return answers
     with transaction.atomic():
-        return ingest_events(submissions, now=_begin())
+        return ingest_events(submissions)
 
 
 def _record_merging(submission: Submission) -> Answer:
     with transaction.atomic():
-        return ingest_merging(submission, now=_begin())
-
-
-def _begin() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute(BEGIN)
-        now: datetime = cursor.fetchone()[0]
-    return now
+        return ingest_merging(submission)
 
 
 def _alone(one: Submission) -> Outcome:

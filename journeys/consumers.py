@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
-from events.definitions import Batch
+from events.definitions import Batch, Exit
+from events.submission import Submission
 from journeys.actions.enrol import enrol_people
-from journeys.actions.exit import exit_people
+from journeys.actions.exit import exit_people, runs_considered
 from journeys.definitions import index
 
 
@@ -15,10 +17,16 @@ class Consumer:
 
     react: Callable[[Batch], None]
     event_names: Callable[[], frozenset[str]]
+    question: str | None = None
+    hear: Callable[[str], dict[UUID, tuple[Exit, ...]]] | None = None
 
     def __call__(self, batch: Batch) -> None:
         """React within the recording transaction, under the locks of all contacts in the batch."""
         self.react(batch)
+
+    def concerns(self, submission: Submission) -> bool:
+        """Say whether there is anything to react to."""
+        return submission.name in self.event_names()
 
 
 def _exit_names() -> frozenset[str]:
@@ -26,8 +34,8 @@ def _exit_names() -> frozenset[str]:
 
 
 def _trigger_names() -> frozenset[str]:
-    return frozenset(index().by_trigger)
+    return index().trigger_names
 
 
-exit_runs = Consumer(exit_people, _exit_names)
+exit_runs = Consumer(exit_people, _exit_names, question="journeys_live_runs", hear=runs_considered)
 enrol = Consumer(enrol_people, _trigger_names)

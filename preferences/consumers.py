@@ -29,3 +29,6 @@ def _split(event: RecordedEvent, *, reachable: bool) -> tuple[list[Choice], str]
     refused = refusals_of(event.lists)
     possible = {name: subscribed for name, subscribed in event.lists.items() if name not in refused}
     return choices_of(event.contact_id, possible, door=ConsentChange.Door.API.value), " ".join(refused.values())
+
+
+change_lists.concerns = lambda submission: bool(submission.lists)  # type: ignore[attr-defined]

@@ -4,24 +4,42 @@ from contacts.actions.delete import delete_contact
 from contacts.actions.erase import Erased, erase_contact
 from contacts.actions.identify import Identified, identify
 from contacts.actions.merge import MergeError, Preview, merge_contacts, merge_owners, preview_merge, rows_moved
-from contacts.actions.resolve import ContactRequest, Resolved, lock_contacts, lock_keys, resolve_contacts
+from contacts.actions.resolve import (
+    ContactRequest,
+    Facts,
+    Resolved,
+    asked_for,
+    facts_of,
+    lock_and_read,
+    lock_contacts,
+    lock_keys,
+    patch_json,
+    resolve_among,
+    resolve_contacts,
+)
 from contacts.actions.undo import undo_merge
 
 __all__ = [
     "ContactRequest",
     "Erased",
+    "Facts",
     "Identified",
     "MergeError",
     "Preview",
     "Resolved",
+    "asked_for",
     "delete_contact",
     "erase_contact",
+    "facts_of",
     "identify",
+    "lock_and_read",
     "lock_contacts",
     "lock_keys",
     "merge_contacts",
     "merge_owners",
+    "patch_json",
     "preview_merge",
+    "resolve_among",
     "resolve_contacts",
     "rows_moved",
     "undo_merge",

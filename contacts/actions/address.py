@@ -6,11 +6,10 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from contacts import following, statements
-from contacts.actions.resolve import lock_and_read, lock_contacts
+from contacts import following
+from contacts.actions.resolve import lock_and_read, lock_contacts, write_rows
 from contacts.definitions import Change
 from contacts.models import Contact
-from contacts.pipeline import columns, pipeline
 from contacts.rules import EMAIL
 from hogsend.lib.address import normalise_email
 
@@ -56,11 +55,10 @@ def point_mail(contact_id: UUID, address: str, now: datetime) -> bool:
 def _own(contact_id: UUID, address: str, now: datetime) -> None:
     """Make the address a key of this contact, unless it is one already; whose it is does not change any more."""
     key = (EMAIL, address)
-    with pipeline() as pipe:
-        owner = lock_and_read(pipe, [key], now).owners.get(key)
-        if owner is not None and owner.id != contact_id:
-            raise AddressTakenError(owner.id)
-        if lock_contacts([contact_id]).get(contact_id) != contact_id:
-            raise ContactGoneError
-        if owner is None:
-            pipe.send(statements.INSERT_KEYS, [*columns([(*key, contact_id)]), now])
+    owner = lock_and_read([key], now).owners.get(key)
+    if owner is not None and owner.id != contact_id:
+        raise AddressTakenError(owner.id)
+    if lock_contacts([contact_id]).get(contact_id) != contact_id:
+        raise ContactGoneError
+    if owner is None:
+        write_rows(keys=[(*key, contact_id)], now=now)

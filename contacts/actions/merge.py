@@ -42,8 +42,7 @@ def merge_owners(keys: Keys, *, actor: str, now: datetime) -> Policy:
     the same transaction.
     """
     with transaction.atomic(savepoint=False):
-        with pipeline() as pipe:
-            owners = lock_and_read(pipe, sorted(keys.pairs()), now).owners
+        owners = lock_and_read(keys.pairs(), now).owners
         policy = _policy(owners)
         plan = Directory(owners, policy).merges(keys)
         if plan is not None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,11 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from contacts import statements
-from contacts.pipeline import Pipeline, array, columns, pipeline
+from contacts.pipeline import Pipeline, array, call, columns_or_none, pipeline
 from contacts.rules import (
     ANONYMOUS,
     EMAIL,
     EXTERNAL,
-    Conflict,
     Directory,
     Key,
     Keys,
@@ -75,6 +75,24 @@ class Facts:
     stale: set[UUID]
 
 
+class _Owner(msgspec.Struct, array_like=True):
+    """Whose a key is, as contacts_lock_and_read writes it."""
+
+    kind: str
+    value: str
+    id: UUID
+    external: str | None
+    email: str | None
+    anonymous: str | None
+    first_seen_at: datetime
+    lives: bool
+    merged_into: UUID | None
+    stale: bool
+
+
+_found = msgspec.json.Decoder(tuple[set[UUID], list[_Owner]])
+
+
 def lock_keys(keys: Iterable[Key]) -> None:
     """Hold the locks of these keys until the transaction ends; nobody else may create or move them meanwhile."""
     with transaction.atomic(savepoint=False), pipeline() as pipe:
@@ -128,13 +146,19 @@ def resolve_contacts(
     resolved, and it alone after ``merge_owners``. Simultaneous calls with common keys wait for each other, so one
     person is never created twice.
     """
-    wanted = {key for request in requests for key in request.keys.pairs()}
-    with transaction.atomic(savepoint=False), pipeline() as pipe:
-        facts = lock_and_read(pipe, sorted(wanted), now)
-        directory = Directory(owners=facts.owners, policy=policy or standard_policy())
-        touched: dict[UUID, _Touched] = {}
-        resolved = [_place(position, request, directory, touched, now) for position, request in enumerate(requests)]
-        _write(pipe, directory, touched.values(), facts.stale, now)
+    with transaction.atomic(savepoint=False):
+        facts = lock_and_read([key for request in requests for key in request.keys.pairs()], now)
+        return resolve_among(facts, requests, now=now, policy=policy)
+
+
+def resolve_among(
+    facts: Facts, requests: Sequence[ContactRequest], *, now: datetime, policy: Policy | None = None
+) -> list[Resolved]:
+    """Do as ``resolve_contacts``, with what has been read under the locks of all the keys and their owners."""
+    directory = Directory(owners=facts.owners, policy=policy or standard_policy())
+    touched: dict[UUID, _Touched] = {}
+    resolved = [_place(position, request, directory, touched, now) for position, request in enumerate(requests)]
+    _write(directory, touched.values(), facts.stale, now)
     return resolved
 
 
@@ -143,45 +167,57 @@ def standard_policy() -> Policy:
     return Policy(merge_identified=settings.HOGSEND_MERGE_IDENTIFIED)
 
 
-def lock_and_read(pipe: Pipeline, keys: list[Key], now: datetime) -> Facts:
-    """Lock ``keys``, which are sorted, and all their owners; return what is true from then on."""
-    kinds, values = columns(keys) if keys else (array([]), array([]))
-    pipe.send(statements.LOCK_KEYS, [_numbers(keys)])
-    locking = pipe.send(statements.LOCK_OWNERS, [kinds, values])
-    reading = pipe.send(statements.READ_OWNERS, [kinds, values, now])
-    held = {row[0] for row in locking.fetchall()}
+def lock_and_read(keys: Collection[Key], now: datetime) -> Facts:
+    """Lock ``keys`` and all their owners; return what is true from then on."""
+    asked = asked_for(keys)
+    return facts_of(asked, call(statements.LOCK_AND_READ, [*asked, now.isoformat()]), now=now)
+
+
+def asked_for(keys: Collection[Key]) -> tuple[str, str, str]:
+    """Return ``keys`` as contacts_lock_and_read takes them: the numbers of their locks, kinds and values."""
+    pairs = sorted(set(keys))
+    kinds, values = columns_or_none(pairs, 2)
+    return _numbers(pairs), kinds, values
+
+
+def facts_of(asked: tuple[str, str, str], answer: bytes, *, now: datetime) -> Facts:
+    """Return the living owners of the keys, from what contacts_lock_and_read has answered.
+
+    Whoever was merged, long ago or between the look-up and the lock, is followed to the survivor, who is locked too.
+    """
+    locked: set[UUID] = set()
     while True:
-        rows = reading.fetchall()
-        facts, ids = _facts(pipe, rows, now)
-        if ids <= held:
+        held, owners = _found.decode(answer)
+        locked |= held
+        facts, ids = _facts(owners, now)
+        if ids <= locked:
             return facts
-        # Somebody was merged between the look-up and the lock, or long ago: lock the survivors and look again.
-        lock_more(pipe, ids - held, held=held)
-        held |= ids
-        reading = pipe.send(statements.READ_OWNERS, [kinds, values, now])
+        with pipeline() as pipe:
+            lock_more(pipe, ids - locked, held=locked)
+        locked |= ids
+        answer = call(statements.LOCK_AND_READ, [*asked, now.isoformat()])
 
 
-def _facts(pipe: Pipeline, rows: list[tuple[Any, ...]], now: datetime) -> tuple[Facts, set[UUID]]:
+def _facts(rows: Sequence[_Owner], now: datetime) -> tuple[Facts, set[UUID]]:
     """Return the living owners of the keys, and every id that has to be locked for that to stay true."""
     facts, people = Facts({}, set()), dict[UUID, Person]()
     merged: list[tuple[Key, UUID]] = []
-    for kind, value, contact_id, external, email, anonymous, seen, lives, merged_into, stale in rows:
-        if merged_into is not None:
-            merged.append(((kind, value), contact_id))
-        elif lives:
-            person = _person(contact_id, external, email, anonymous, seen)
-            facts.owners[kind, value] = people.setdefault(contact_id, person)
-            if stale:
-                facts.stale.add(contact_id)
+    for row in rows:
+        if row.merged_into is not None:
+            merged.append(((row.kind, row.value), row.id))
+        elif row.lives:
+            person = _person(row.id, row.external, row.email, row.anonymous, row.first_seen_at)
+            facts.owners[row.kind, row.value] = people.setdefault(row.id, person)
+            if row.stale:
+                facts.stale.add(row.id)
     if merged:
-        _follow(pipe, merged, people, facts, now)
-    return facts, {row[2] for row in rows} | people.keys()
+        _follow(merged, people, facts, now)
+    return facts, {row.id for row in rows} | people.keys()
 
 
-def _follow(
-    pipe: Pipeline, merged: list[tuple[Key, UUID]], people: dict[UUID, Person], facts: Facts, now: datetime
-) -> None:
-    rows = pipe.send(statements.READ_SURVIVORS, [array(contact_id for _, contact_id in merged), now]).fetchall()
+def _follow(merged: list[tuple[Key, UUID]], people: dict[UUID, Person], facts: Facts, now: datetime) -> None:
+    with pipeline() as pipe:
+        rows = pipe.send(statements.READ_SURVIVORS, [array(contact_id for _, contact_id in merged), now]).fetchall()
     survivors = {row[0]: row[1:] for row in rows}
     for key, contact_id in merged:
         if contact_id in survivors:
@@ -211,38 +247,46 @@ def _place(
     return Resolved(contact_id=person.id, created=created)
 
 
-def _write(
-    pipe: Pipeline, directory: Directory, touched: Collection[_Touched], stale: set[UUID], now: datetime
-) -> None:
-    if new := [_contact_row(one) for one in touched if one.person.is_new]:
-        pipe.send(statements.INSERT_CONTACTS, [*columns(new), now])
-    if directory.gained:
-        keys = [(kind, value, person.id) for (kind, value), person in directory.gained.items()]
-        pipe.send(statements.INSERT_KEYS, [*columns(keys), now])
+def _write(directory: Directory, touched: Collection[_Touched], stale: set[UUID], now: datetime) -> None:
+    new = [_contact_row(one) for one in touched if one.person.is_new]
+    keys = [(kind, value, person.id) for (kind, value), person in directory.gained.items()]
     known = [
         (*_contact_row(one), one.person.filled, one.person.id in stale)
         for one in touched
         if not one.person.is_new and (one.person.filled or one.patch or one.earlier or one.person.id in stale)
     ]
-    if known:
-        pipe.send(statements.UPDATE_CONTACTS, [*columns(known), now, array(row[0] for row in known)])
-    if directory.conflicts:
-        _record_conflicts(pipe, directory.conflicts, now)
+    conflicts = [
+        (new_id(), one.contact_id, one.other_id, one.kind, one.value, times)
+        for one, times in Counter(directory.conflicts).items()
+    ]
+    write_rows(new=new, keys=keys, known=known, conflicts=conflicts, now=now)
+    if conflicts:
+        log.info("contacts.keys_conflict", count=len(directory.conflicts))
+
+
+def write_rows(
+    *,
+    new: Sequence[tuple[Any, ...]] = (),
+    keys: Sequence[tuple[Any, ...]] = (),
+    known: Sequence[tuple[Any, ...]] = (),
+    conflicts: Sequence[tuple[Any, ...]] = (),
+    now: datetime,
+) -> None:
+    """Write rows as contacts_write takes them, if there are any."""
+    if new or keys or known or conflicts:
+        arrays = (columns_or_none(rows, number) for rows, number in ((new, 6), (keys, 3), (known, 8), (conflicts, 6)))
+        call(statements.WRITE, [now.isoformat(), *chain.from_iterable(arrays)])
 
 
 def _contact_row(one: _Touched) -> tuple[Any, ...]:
-    patch = msgspec.json.encode(one.patch).decode() if one.patch else None
     names = one.person.columns
+    patch = patch_json(one.patch)
     return (one.person.id, names.get(EXTERNAL), names.get(EMAIL), names.get(ANONYMOUS), patch, one.seen_at)
 
 
-def _record_conflicts(pipe: Pipeline, conflicts: list[Conflict], now: datetime) -> None:
-    rows = [
-        (new_id(), one.contact_id, one.other_id, one.kind, one.value, times)
-        for one, times in Counter(conflicts).items()
-    ]
-    pipe.send(statements.INSERT_CONFLICTS, [*columns(rows), now])
-    log.info("contacts.keys_conflict", count=len(conflicts))
+def patch_json(patch: Patch) -> str | None:
+    """Write a patch as contacts_write takes it; None for one that says nothing."""
+    return msgspec.json.encode(patch).decode() if patch else None
 
 
 def _numbers(keys: Iterable[Key]) -> str:

@@ -1,7 +1,7 @@
 """Record events: from outside, and those that the engine causes."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,11 +11,22 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from contacts.actions import ContactRequest, lock_contacts, lock_keys, merge_owners, resolve_contacts
-from contacts.pipeline import columns, pipeline
+from contacts.actions import (
+    ContactRequest,
+    Facts,
+    asked_for,
+    facts_of,
+    lock_and_read,
+    lock_contacts,
+    merge_owners,
+    resolve_among,
+)
+from contacts.pipeline import array, call, columns
 from contacts.rules import MergeNeededError, Policy
+from events.actions.repetitions import answers_of, claims_of, in_order
 from events.definitions import Batch, NewEvent, RecordedEvent
 from events.idempotency import Claim, claim_keys
+from events.idempotency import asked_for as claims_asked_for
 from events.routing import tell, told_alone
 from events.rules import fingerprint, waves
 from events.submission import Answer, Submission
@@ -23,47 +34,56 @@ from hogsend.lib.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-OTHER_EVENT = "This idempotency key was used before for a different event; use a new key for a new event."
-INSERT = """
-    insert into events_event (id, contact_id, name, properties, hop, occurred_at, received_at)
-    select u.id, u.contact_id, u.name, u.properties::jsonb, u.hop, u.occurred_at, n.now
-    from unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::timestamptz[])
-             with ordinality u(id, contact_id, name, properties, hop, occurred_at, i)
-    cross join (select %s::timestamptz as now) n
-    order by u.i"""
+# Functions of events/migrations/0004.
+BEGIN = "select events_begin($1, $2, $3, $4, $5, $6, $7, $8)"
+STORE = "select events_store($1, $2, $3, $4, $5, $6, $7, $8)"
 FORGET = """
     delete from events_idempotencykey where id in (
         select id from events_idempotencykey where created_at < %s
         order by created_at limit %s for update skip locked)"""
 
 
-def ingest_events(submissions: Sequence[Submission], *, now: datetime) -> list[Answer]:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """When the transaction began, what it has already answered (repetitions), and who owns which key."""
+
+    now: datetime
+    answers: dict[UUID, Answer]
+    facts: Facts
+
+
+_begun = msgspec.json.Decoder(tuple[datetime, msgspec.Raw, msgspec.Raw])
+
+
+def ingest_events(submissions: Sequence[Submission], *, now: datetime | None = None) -> list[Answer]:
     """Record events from outside in one transaction and tell the consumers of them; answer each, in order.
 
-    A submission whose idempotency key is taken changes nothing at all: no contact, no property, no event. Raises
-    MergeNeededError, with the position of the submission, when its keys belong to people who are one; it can be
-    recorded by ``ingest_merging``.
+    A submission whose idempotency key is taken changes nothing at all: no contact, no property, no event. ``now`` is
+    the time of the transaction if it is not given. Raises MergeNeededError, with the position of the submission, when
+    its keys belong to people who are one; it can be recorded by ``ingest_merging``.
     """
     with transaction.atomic(savepoint=False):
-        with pipeline():
-            answers = _answer_duplicates(submissions, now=now)
-            fresh = [position for position, one in enumerate(submissions) if one.id not in answers]
-            try:
-                recorded = _store([submissions[position] for position in fresh], now=now)
-            except MergeNeededError as needed:
-                raise MergeNeededError(fresh[needed.position]) from None
-        return _tell_and_answer(submissions, recorded, answers, now=now)
+        begun = _begin(submissions, now)
+        answers = begun.answers
+        fresh = [position for position, one in enumerate(submissions) if one.id not in answers]
+        try:
+            recorded = _store([submissions[position] for position in fresh], begun.facts, now=begun.now)
+        except MergeNeededError as needed:
+            raise MergeNeededError(fresh[needed.position]) from None
+        return _tell_and_answer(submissions, recorded, answers, now=begun.now)
 
 
-def ingest_merging(submission: Submission, *, now: datetime) -> Answer:
+def ingest_merging(submission: Submission, *, now: datetime | None = None) -> Answer:
     """Record one event from outside as ``ingest_events`` does, and before that merge the owners of its keys."""
     with transaction.atomic(savepoint=False):
-        answers = _answer_duplicates([submission], now=now)
+        begun = _begin([submission], now)
         recorded: list[RecordedEvent] = []
-        if not answers:
-            policy = merge_owners(submission.keys, actor=f"event {submission.id}", now=now)
-            recorded = _store([submission], now=now, policy=policy)
-        return _tell_and_answer([submission], recorded, answers, now=now)[0]
+        if not begun.answers:
+            keys = submission.keys
+            policy = merge_owners(keys, actor=f"event {submission.id}", now=begun.now)
+            facts = lock_and_read(keys.pairs(), begun.now)
+            recorded = _store([submission], facts, now=begun.now, policy=policy)
+        return _tell_and_answer([submission], recorded, begun.answers, now=begun.now)[0]
 
 
 def emit_events(new: Sequence[NewEvent], *, now: datetime, hop: int = 0) -> list[RecordedEvent | None]:
@@ -101,12 +121,27 @@ def forget_keys(*, older_than: timedelta, now: datetime, limit: int) -> int:
         return int(cursor.rowcount)
 
 
-def _store(fresh: Sequence[Submission], *, now: datetime, policy: Policy | None = None) -> list[RecordedEvent]:
-    with pipeline():
-        asked = [ContactRequest(one.keys, one.patch, one.occurred_at) for one in fresh]
-        people = resolve_contacts(asked, now=now, policy=policy)
-        recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
-        _insert(recorded, [one.properties_json for one in fresh], now=now)
+def _begin(submissions: Sequence[Submission], now: datetime | None) -> Begun:
+    """Lock, claim and read all that the submissions need to be decided, in one call."""
+    claims = claims_of(submissions)
+    asked = asked_for([key for one in submissions for key in one.keys.pairs()])
+    started = None if now is None else now.isoformat()
+    at, taken, owners = _begun.decode(call(BEGIN, [*asked, *claims_asked_for(claims), started]))
+    return Begun(at, answers_of(claims, taken), facts_of(asked, owners, now=at))
+
+
+def _store(
+    fresh: Sequence[Submission], facts: Facts, *, now: datetime, policy: Policy | None = None
+) -> list[RecordedEvent]:
+    if not fresh:
+        return []
+    asked = [ContactRequest(one.keys, one.patch, one.occurred_at) for one in fresh]
+    # Seen is what most are, and nothing else is to be written about them: that goes along with the events.
+    stale, facts.stale = facts.stale, set()
+    people = resolve_among(facts, asked, now=now, policy=policy)
+    recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
+    seen = stale & {person.contact_id for person in people}
+    _insert(recorded, [one.properties_json for one in fresh], seen=seen, now=now)
     return recorded
 
 
@@ -117,39 +152,19 @@ def _tell_and_answer(
     for event in recorded:
         exits, lists_error = tuple(heard.exits.get(event.id, ())), heard.lists_errors.get(event.id)
         answers[event.id] = Answer(stored=True, contact_id=event.contact_id, exits=exits, lists_error=lists_error)
-    return _in_order(submissions, answers)
+    return in_order(submissions, answers)
 
 
-def _answer_duplicates(submissions: Sequence[Submission], *, now: datetime) -> dict[UUID, Answer]:
-    claims = {
-        one.id: Claim(f"{one.tenant}:events", one.idempotency_key, one.fingerprint, one.id)
-        for one in submissions
-        if one.idempotency_key is not None
-    }
-    if not claims:
-        return {}
-    # Keys of people come before idempotency keys, as everywhere: two batches never wait for each other in a circle.
-    lock_keys({key for one in submissions for key in one.keys.pairs()})
-    taken = claim_keys(list(claims.values()), now=now)
-    return {
-        event_id: Answer(
-            stored=False,
-            contact_id=first.contact_id,
-            reason=None if first.fingerprint == claims[event_id].fingerprint else OTHER_EVENT,
-        )
-        for event_id, first in taken.items()
-    }
-
-
-def _insert(events: Sequence[RecordedEvent], properties: Sequence[str], *, now: datetime) -> None:
+def _insert(
+    events: Sequence[RecordedEvent], properties: Sequence[str], *, seen: Collection[UUID] = (), now: datetime
+) -> None:
     if not events:
         return
     rows = [
         (event.id, event.contact_id, event.name, json, event.hop, event.occurred_at)
         for event, json in zip(events, properties, strict=True)
     ]
-    with pipeline() as pipe:
-        pipe.send(INSERT, [*columns(rows), now])
+    call(STORE, [*columns(rows), array(seen), now.isoformat()])
 
 
 def _from_outside(one: Submission, contact_id: UUID, now: datetime) -> RecordedEvent:
@@ -193,17 +208,3 @@ def _engine_claim(one: NewEvent, event: RecordedEvent | None) -> Claim | None:
         return None
     body: dict[str, Any] = {"contact": one.contact_id, "name": one.name, "properties": one.properties}
     return Claim("engine", one.idempotency_key, fingerprint(body), event.id)
-
-
-def _in_order(submissions: Sequence[Submission], answers: dict[UUID, Answer]) -> list[Answer]:
-    """A repetition inside the batch names the contact of the one that was stored."""
-    stored = {
-        (one.tenant, one.idempotency_key): answers[one.id].contact_id for one in submissions if answers[one.id].stored
-    }
-    found = []
-    for one in submissions:
-        answer = answers[one.id]
-        if not answer.stored and answer.contact_id is None:
-            answer = replace(answer, contact_id=stored.get((one.tenant, one.idempotency_key)))
-        found.append(answer)
-    return found

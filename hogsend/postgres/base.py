@@ -1,3 +1,4 @@
+from select import POLLIN, poll
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         """Return a connection that works. Raises what psycopg raises where there is none."""
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
-        if self.pool is None:
+        if self.pool is None or _is_quiet(connection):
             return connection
         try:
             ConnectionPool.check_connection(connection)
@@ -24,3 +25,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.check()
             connection = super().get_new_connection(conn_params)
         return connection
+
+
+def _is_quiet(connection: psycopg.Connection[Any]) -> bool:
+    """Say, without a round trip, whether nothing has come: what comes on an idle connection is its end."""
+    if connection.closed:
+        return False
+    poller = poll()
+    poller.register(connection.fileno(), POLLIN)
+    return not poller.poll(0)

@@ -2,20 +2,15 @@
 
 from uuid import UUID
 
+import msgspec
+
 from conditions.evaluate import holds
+from contacts.pipeline import array, call
 from events.definitions import Batch, Exit, RecordedEvent
 from journeys.definitions import Journey, index
-from journeys.statements import affect, fetch
+from journeys.statements import affect
 
-LIVE_RUNS = """
-    select r.contact_id, r.id, r.journey_id
-    from unnest(%s::uuid[]) as person(id)
-    cross join lateral (
-        select contact_id, id, journey_id from journeys_journeyrun
-        where contact_id = person.id and status in ('active', 'waiting') and journey_id = any(%s)
-        order by created_at, id offset 0
-    ) r
-"""
+LIVE_RUNS = "select journeys_live_runs($1)"  # journeys/migrations/0002
 EXIT = """
     update journeys_journeyrun r
     set status = 'exited', ended_at = %(now)s, progressed_at = %(now)s, lease_until = null,
@@ -25,6 +20,8 @@ EXIT = """
     where r.id = any(%(runs)s::uuid[]) and r.status in ('active', 'waiting')
 """
 FORGET = "delete from journeys_wakeup where run_id = any(%s)"
+
+_runs = msgspec.json.Decoder(list[tuple[UUID, UUID, str]])
 
 
 def exit_people(batch: Batch) -> None:
@@ -50,10 +47,23 @@ def exit_people(batch: Batch) -> None:
         _write(batch, gone)
 
 
+def runs_considered(answer: str) -> dict[UUID, tuple[Exit, ...]]:
+    """Tell which runs an event that ends none has considered, by contact, from the answer of journeys_live_runs."""
+    return {
+        contact_id: tuple(Exit(journey_id, run_id, exited=False) for run_id, journey_id in live.items())
+        for contact_id, live in _by_contact(answer, index().exitable).items()
+    }
+
+
 def _live_runs(contact_ids: set[UUID], journey_ids: tuple[str, ...]) -> dict[UUID, dict[UUID, str]]:
+    return _by_contact(call(LIVE_RUNS, [array(contact_ids)]), journey_ids)
+
+
+def _by_contact(answer: str | bytes, journey_ids: tuple[str, ...]) -> dict[UUID, dict[UUID, str]]:
     found: dict[UUID, dict[UUID, str]] = {}
-    for contact_id, run_id, journey_id in fetch(LIVE_RUNS, [list(contact_ids), list(journey_ids)]):
-        found.setdefault(contact_id, {})[run_id] = journey_id
+    for contact_id, run_id, journey_id in _runs.decode(answer):
+        if journey_id in journey_ids:
+            found.setdefault(contact_id, {})[run_id] = journey_id
     return found
 
 

@@ -18,6 +18,7 @@ from events.submit import Leader, run, submit_events
 from hogsend.api import writes
 from hogsend.api.errors import ApiError
 from hogsend.lib.ids import new_id
+from tests.functions import rewritten
 from tests.integration.events import probes
 from tests.integration.events.test_together import at_once
 
@@ -109,7 +110,6 @@ def test_an_event_that_was_recorded_although_the_commit_was_not_heard_of_is_not_
 
 
 def test_somebody_who_is_locked_for_long_is_answered_with_503_and_neighbours_are_not(monkeypatch):
-    monkeypatch.setattr(submit, "BEGIN", submit.BEGIN.replace("5s", "50ms"))
     monkeypatch.setattr(writes, "PAUSE", 0)
     run([event()])
     locked, done = threading.Event(), threading.Event()
@@ -128,7 +128,8 @@ def test_somebody_who_is_locked_for_long_is_answered_with_503_and_neighbours_are
     holder = threading.Thread(target=at_once, args=(hold, 1))
     holder.start()
     assert locked.wait(10)
-    blocked, free = run([event(), event(user_id="bob")])
+    with rewritten("events_begin", "'5s'", "'50ms'"):
+        blocked, free = run([event(), event(user_id="bob")])
     done.set()
     holder.join(10)
     assert (blocked.status, "send the same again" in blocked.message, free.stored) == (503, True, True)

@@ -19,25 +19,29 @@ from events.models import Event
 from events.submission import Answer, Submission
 from events.submit import run
 from hogsend.lib.ids import new_id
+from tests.functions import rewritten
 from tests.integration.events import probes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS, PEOPLE = 16, 50
-NO_LOCK = "pg_advisory_xact_lock(hashtextextended(s.id::text, 0))"
+OWNERS = "perform pg_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(held) id;"
+KEYS = "perform pg_advisory_xact_lock(n) from unnest(numbers) n;"
+MORE = "pg_advisory_xact_lock(hashtextextended(s.id::text, 0))"
 
 
 @pytest.fixture
 def without_contact_locks(monkeypatch):
-    for name in ("LOCK_OWNERS", "LOCK_CONTACTS"):
-        sql = getattr(statements, name)
-        assert NO_LOCK in sql
-        monkeypatch.setattr(statements, name, sql.replace(NO_LOCK, "null"))
+    assert MORE in statements.LOCK_CONTACTS
+    monkeypatch.setattr(statements, "LOCK_CONTACTS", statements.LOCK_CONTACTS.replace(MORE, "null"))
+    with rewritten("contacts_lock_and_read", OWNERS, ""):
+        yield
 
 
 @pytest.fixture
-def without_any_locks(monkeypatch, without_contact_locks):
-    monkeypatch.setattr(statements, "LOCK_KEYS", "select %s::bigint[]")
+def without_any_locks(without_contact_locks):
+    with rewritten("contacts_lock_and_read", KEYS, ""), rewritten("events_begin", KEYS, ""):
+        yield
 
 
 def at_once(work: Callable[[int], None], threads: int) -> None:
