@@ -1,26 +1,62 @@
 """Who is behind a key, and what we hold about them."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from django.db import connection
 from django.db.models import Q
 
 from contacts import following
 from contacts.models import Contact, ContactMerge
-from contacts.rules import Keys
+from contacts.pipeline import call, columns_or_none
+from contacts.rules import Key, Keys
+from contacts.statements import FIND
 from hogsend.lib.wire import wire_time
+
+# What contacts_find tells of somebody, in its order.
+FIELDS = (
+    "id",
+    "external_id",
+    "email",
+    "anonymous_id",
+    "timezone",
+    "timezone_source",
+    "properties",
+    "first_seen_at",
+    "last_seen_at",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "merged_into_id",
+)
+_Text = str | None
+_Row = tuple[
+    UUID, _Text, _Text, _Text, _Text, _Text, dict[str, Any], datetime, datetime, datetime, datetime, None, None
+]
+_rows = msgspec.json.Decoder(list[_Row])
 
 
 def contact_by_key(*, kind: str, value: str) -> Contact | None:
     """Return the living contact this key (in its normal form) resolves to, after merges the survivor."""
-    contact = Contact.objects.filter(keys__kind=kind, keys__value=value).select_related("merged_into").first()
-    return None if contact is None else living(contact)
+    return next(iter(_found([(kind, value)])), None)
 
 
 def contact_by_keys(keys: Keys) -> Contact | None:
     """Return the living contact that the most identifying known key resolves to."""
-    found = (contact_by_key(kind=kind, value=value) for kind, value in keys.pairs())
-    return next((contact for contact in found if contact is not None), None)
+    return next(iter(contacts_by_keys(keys)), None)
+
+
+def contacts_by_keys(keys: Keys) -> list[Contact]:
+    """Return every living contact that one of these keys resolves to, the owner of the most identifying key first."""
+    return _found(keys.pairs())
+
+
+def _found(pairs: Sequence[Key]) -> list[Contact]:
+    rows = _rows.decode(call(FIND, columns_or_none(pairs, 2)))
+    return [Contact.from_db(connection.alias, FIELDS, row) for row in rows]
 
 
 def contact_by_id(contact_id: UUID) -> Contact | None:
@@ -36,12 +72,6 @@ def living(contact: Contact) -> Contact | None:
         contact = contact.merged_into
         seen.add(contact.pk)
     return contact if contact.deleted_at is None else None
-
-
-def contacts_by_keys(keys: Keys) -> list[Contact]:
-    """Return every living contact that one of these keys resolves to, the owner of the most identifying key first."""
-    found = (contact_by_key(kind=kind, value=value) for kind, value in keys.pairs())
-    return list({contact.pk: contact for contact in found if contact is not None}.values())
 
 
 def everything_about(contact: Contact) -> dict[str, Any]:

@@ -8,6 +8,8 @@ LOCK_CONTACTS = """
     from (select distinct id from unnest(%s::uuid[]) id order by 1) s"""
 TRY_CONTACTS = "select pg_try_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(%s::uuid[]) id"
 # Functions of contacts/migrations/0003.
+BEGIN = "select contacts_begin($1, $2, $3, $4)"
+FIND = "select contacts_find($1, $2)"
 LOCK_AND_READ = "select contacts_lock_and_read($1, $2, $3, $4)"
 WRITE = f"select contacts_write({', '.join(f'${n}' for n in range(1, 25))})"
 CHAIN = """

@@ -3,14 +3,21 @@
 from contacts.actions.delete import delete_contact
 from contacts.actions.erase import Erased, erase_contact
 from contacts.actions.identify import Identified, identify
-from contacts.actions.merge import MergeError, Preview, merge_contacts, merge_owners, preview_merge, rows_moved
+from contacts.actions.merge import (
+    MergeError,
+    Preview,
+    merge_among,
+    merge_contacts,
+    merge_owners,
+    preview_merge,
+    rows_moved,
+)
 from contacts.actions.resolve import (
     ContactRequest,
     Facts,
     Resolved,
     asked_for,
     facts_of,
-    lock_and_read,
     lock_contacts,
     lock_keys,
     patch_json,
@@ -32,9 +39,9 @@ __all__ = [
     "erase_contact",
     "facts_of",
     "identify",
-    "lock_and_read",
     "lock_contacts",
     "lock_keys",
+    "merge_among",
     "merge_contacts",
     "merge_owners",
     "patch_json",

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from django.db import transaction
 
 from contacts import following
 from contacts.actions.address import point_mail
-from contacts.actions.merge import merge_owners
-from contacts.actions.resolve import ContactRequest, resolve_contacts
+from contacts.actions.merge import merge_among
+from contacts.actions.resolve import ContactRequest, Resolved, begin, resolve_among
 from contacts.definitions import Change
-from contacts.models import ContactKey
 from contacts.rules import EMAIL, Key, Keys
 
 
@@ -32,29 +31,24 @@ def identify(
     patch: Mapping[str, Any] | None = None,
     lists: Mapping[str, bool] | None = None,
     door: str = "api",
-    now: datetime,
+    now: datetime | None = None,
 ) -> Identified:
     """Find, merge or create the person of ``keys`` and write what is said about them, all in one transaction.
 
     With a user id, a new address that nobody else owns becomes the one that mail goes to; the old one stays a key.
-    Every app hears of it, and may refuse it by raising. Repeating it changes nothing.
+    Every app hears of it, and may refuse it by raising. Repeating it changes nothing. ``now`` is the time of the
+    transaction if it is not given. Nobody waits for a lock for more than five seconds.
     """
     with transaction.atomic(savepoint=False):
-        policy = merge_owners(keys, actor=f"{door}: contact write", now=now)
-        [resolved] = resolve_contacts([ContactRequest(keys=keys, patch=patch)], now=now, policy=policy)
-        if keys.external is not None and keys.email is not None:
-            _move_address(resolved.contact_id, keys.email, now)
+        at, facts = begin(keys.pairs(), now)
+        policy, facts = merge_among(facts, keys, actor=f"{door}: contact write", now=at)
+        [resolved] = resolve_among(facts, [ContactRequest(keys=keys, patch=patch)], now=at, policy=policy)
+        if keys.external is not None and _is_new_address(keys.email, resolved):
+            point_mail(resolved.contact_id, keys.email, at)
         change = Change(resolved.contact_id, resolved.created, frozenset(patch or ()), lists or {}, door)
-        following.contacts_changed([change], now=now)
-    return Identified(resolved.contact_id, resolved.created, _of_others(keys, resolved.contact_id))
+        following.contacts_changed([change], now=at)
+    return Identified(resolved.contact_id, resolved.created, resolved.of_others)
 
 
-def _move_address(contact_id: UUID, email: str, now: datetime) -> None:
-    """Mail goes to ``email`` from now on, if it is this person's."""
-    if ContactKey.objects.filter(kind=EMAIL, value=email, contact_id=contact_id).exists():
-        point_mail(contact_id, email, now)
-
-
-def _of_others(keys: Keys, contact_id: UUID) -> tuple[Key, ...]:
-    mine = set(ContactKey.objects.filter(contact_id=contact_id).values_list("kind", "value"))
-    return tuple(key for key in keys.pairs() if key not in mine)
+def _is_new_address(email: str | None, resolved: Resolved) -> TypeGuard[str]:
+    return email is not None and email != resolved.email and (EMAIL, email) not in resolved.of_others

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from contacts import following, statements
-from contacts.actions.resolve import lock_and_read, lock_contacts, standard_policy
+from contacts.actions.resolve import Facts, lock_and_read, lock_contacts, standard_policy
 from contacts.definitions import Merge
 from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict
 from contacts.pipeline import pipeline
@@ -42,13 +42,18 @@ def merge_owners(keys: Keys, *, actor: str, now: datetime) -> Policy:
     the same transaction.
     """
     with transaction.atomic(savepoint=False):
-        owners = lock_and_read(keys.pairs(), now).owners
-        policy = _policy(owners)
-        plan = Directory(owners, policy).merges(keys)
-        if plan is not None:
-            for absorbed in plan.absorbed:
-                _merge(plan.survivor.id, absorbed.id, actor=actor, now=now)
-    return policy
+        return merge_among(lock_and_read(keys.pairs(), now), keys, actor=actor, now=now)[0]
+
+
+def merge_among(facts: Facts, keys: Keys, *, actor: str, now: datetime) -> tuple[Policy, Facts]:
+    """Do as ``merge_owners``, with what was read under the locks; return with the policy what is true afterwards."""
+    policy = _policy(facts.owners)
+    plan = Directory(facts.owners, policy).merges(keys)
+    if plan is None:
+        return policy, facts
+    for absorbed in plan.absorbed:
+        _merge(plan.survivor.id, absorbed.id, actor=actor, now=now)
+    return policy, lock_and_read(keys.pairs(), now)
 
 
 def merge_contacts(*, survivor_id: UUID, absorbed_id: UUID, actor: str, now: datetime) -> ContactMerge:

@@ -48,10 +48,15 @@ class ContactRequest:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Whom a request meant, and whether that person was unknown until now."""
+    """Whom a request meant, and whether that person was unknown until now.
+
+    ``email`` is where mail to them goes, and ``of_others`` are the keys of the request that belong to somebody else.
+    """
 
     contact_id: UUID
     created: bool
+    email: str | None = None
+    of_others: tuple[Key, ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class _Owner(msgspec.Struct, array_like=True):
     stale: bool
 
 
+_begun = msgspec.json.Decoder(tuple[datetime, msgspec.Raw])
 _found = msgspec.json.Decoder(tuple[set[UUID], list[_Owner]])
 
 
@@ -165,6 +171,16 @@ def resolve_among(
 def standard_policy() -> Policy:
     """Return who may become one as HOGSEND_MERGE_IDENTIFIED has it."""
     return Policy(merge_identified=settings.HOGSEND_MERGE_IDENTIFIED)
+
+
+def begin(keys: Collection[Key], now: datetime | None = None) -> tuple[datetime, Facts]:
+    """Do as ``lock_and_read`` in the first statement of a transaction, and return its time, unless ``now`` is given.
+
+    From here on nobody waits for a lock for more than five seconds.
+    """
+    asked = asked_for(keys)
+    at, answer = _begun.decode(call(statements.BEGIN, [*asked, now and now.isoformat()]))
+    return at, facts_of(asked, answer, now=at)
 
 
 def lock_and_read(keys: Collection[Key], now: datetime) -> Facts:
@@ -244,7 +260,8 @@ def _place(
     seen.seen_at = min(seen.seen_at, request.seen_at or now)
     if request.patch:
         seen.patch.update(request.patch)
-    return Resolved(contact_id=person.id, created=created)
+    others = tuple(key for key in request.keys.pairs() if directory.owners[key] is not person)
+    return Resolved(person.id, created, person.columns.get(EMAIL), others)
 
 
 def _write(directory: Directory, touched: Collection[_Touched], stale: set[UUID], now: datetime) -> None:

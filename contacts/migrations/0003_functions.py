@@ -103,6 +103,40 @@ begin
     where c.id = any(ids) and c.last_seen_at < at - interval '1 minute';
 end $$"""
 
+BEGIN = """
+create function contacts_begin(numbers bigint[], kinds text[], vals text[], at timestamptz)
+returns json language plpgsql volatile as $$
+begin
+    -- Nobody waits for long, and every statement of this transaction probes its indexes.
+    perform set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),
+            set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true);
+    at := coalesce(at, now());
+    return json_build_array(at, contacts_lock_and_read(numbers, kinds, vals, at));
+end $$"""
+FIND = f"""
+create function contacts_find(kinds text[], vals text[]) returns json language plpgsql stable {SETTINGS} as $$
+begin
+    -- From each key to its owner and from there to the survivor, in the order of the keys.
+    return (
+        with recursive chain as (
+            select w.n, k.contact_id id
+            from unnest(kinds, vals) with ordinality w(kind, value, n)
+            cross join lateral (select k.contact_id from contacts_contactkey k
+                                where k.kind = w.kind and k.value = w.value offset 0) k
+            union
+            select chain.n, c.merged_into_id
+            from chain
+            cross join lateral (select c.merged_into_id from contacts_contact c where c.id = chain.id offset 0) c
+            where c.merged_into_id is not null
+        )
+        select coalesce(json_agg(json_build_array(
+                   c.id, c.external_id, c.email, c.anonymous_id, c.timezone, c.timezone_source, c.properties,
+                   c.first_seen_at, c.last_seen_at, c.created_at, c.updated_at, c.deleted_at, c.merged_into_id) order by s.n), '[]')
+        from (select id, min(n) n from chain group by id) s
+        cross join lateral (select * from contacts_contact c where c.id = s.id offset 0) c
+        where c.merged_into_id is null and c.deleted_at is null);
+end $$"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -113,4 +147,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(LOCK_AND_READ, "drop function contacts_lock_and_read"),
         migrations.RunSQL(WRITE, "drop function contacts_write"),
         migrations.RunSQL(SEEN, "drop function contacts_seen"),
+        migrations.RunSQL(BEGIN, "drop function contacts_begin"),
+        migrations.RunSQL(FIND, "drop function contacts_find"),
     ]

@@ -16,9 +16,8 @@ from contacts.actions import (
     Facts,
     asked_for,
     facts_of,
-    lock_and_read,
     lock_contacts,
-    merge_owners,
+    merge_among,
     resolve_among,
 )
 from contacts.pipeline import array, call, columns
@@ -80,8 +79,7 @@ def ingest_merging(submission: Submission, *, now: datetime | None = None) -> An
         recorded: list[RecordedEvent] = []
         if not begun.answers:
             keys = submission.keys
-            policy = merge_owners(keys, actor=f"event {submission.id}", now=begun.now)
-            facts = lock_and_read(keys.pairs(), begun.now)
+            policy, facts = merge_among(begun.facts, keys, actor=f"event {submission.id}", now=begun.now)
             recorded = _store([submission], facts, now=begun.now, policy=policy)
         return _tell_and_answer([submission], recorded, begun.answers, now=begun.now)[0]
 

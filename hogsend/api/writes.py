@@ -26,17 +26,18 @@ UNSTORABLE = (
 log = structlog.get_logger(__name__)
 
 
-def written(write: Callable[[], Answer]) -> Answer:
+def written(write: Callable[[], Answer], *, bounds_its_waits: bool = False) -> Answer:
     """Run ``write`` in a transaction of its own, up to three times, and return what it returns.
 
     Raises ApiError: 503 when the database stays busy or away, 400 when it cannot store a value. Nobody waits for a
-    lock for more than five seconds.
+    lock for more than five seconds; a write that sees to that itself says so.
     """
 
     def once() -> Answer:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(LOCK_TIMEOUT)
+            if not bounds_its_waits:
+                with connection.cursor() as cursor:
+                    cursor.execute(LOCK_TIMEOUT)
             return write()
 
     try:

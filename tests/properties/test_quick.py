@@ -113,7 +113,7 @@ def test_what_has_to_be_decided_is_handed_back_and_leaves_nothing(keys):
 
 def played(story: list, *, quickly: bool) -> object:
     """Play a story on the same empty database and say what there is then."""
-    with transaction.atomic(), only_the_long_way(quickly):
+    with transaction.atomic(), only_the_long_way(quickly=quickly):
         answers = []
         for act in story:
             if isinstance(act, Keys):
@@ -161,7 +161,7 @@ def seen(moment: datetime) -> str:
 
 
 @contextmanager
-def only_the_long_way(quickly: bool):
+def only_the_long_way(*, quickly: bool):
     original = submit.ingest_quickly
     if not quickly:
         submit.ingest_quickly = lambda _: None

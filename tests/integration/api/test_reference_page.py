@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings as configured
 from django.test import Client
 
+from hogsend import settings as configured
 from hogsend.api.documents import document
 from hogsend.api.keys import create_key
 
