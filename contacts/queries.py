@@ -16,25 +16,11 @@ from contacts.rules import Key, Keys
 from contacts.statements import FIND
 from hogsend.lib.wire import wire_time
 
-# What contacts_find tells of somebody, in its order.
-FIELDS = (
-    "id",
-    "external_id",
-    "email",
-    "anonymous_id",
-    "timezone",
-    "timezone_source",
-    "properties",
-    "first_seen_at",
-    "last_seen_at",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-    "merged_into_id",
-)
+# What contacts_find tells of somebody: every column of the model, in its order.
+COLUMNS = [field.attname for field in Contact._meta.concrete_fields]  # noqa: SLF001 - the model's public way
 _Text = str | None
 _Row = tuple[
-    UUID, _Text, _Text, _Text, _Text, _Text, dict[str, Any], datetime, datetime, datetime, datetime, None, None
+    UUID, _Text, _Text, _Text, _Text, _Text, dict[str, Any], datetime, datetime, None, None, datetime, datetime
 ]
 _rows = msgspec.json.Decoder(list[_Row])
 
@@ -56,7 +42,7 @@ def contacts_by_keys(keys: Keys) -> list[Contact]:
 
 def _found(pairs: Sequence[Key]) -> list[Contact]:
     rows = _rows.decode(call(FIND, columns_or_none(pairs, 2)))
-    return [Contact.from_db(connection.alias, FIELDS, row) for row in rows]
+    return [Contact.from_db(connection.alias, COLUMNS, row) for row in rows]
 
 
 def contact_by_id(contact_id: UUID) -> Contact | None:

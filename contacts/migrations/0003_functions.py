@@ -131,7 +131,7 @@ begin
         )
         select coalesce(json_agg(json_build_array(
                    c.id, c.external_id, c.email, c.anonymous_id, c.timezone, c.timezone_source, c.properties,
-                   c.first_seen_at, c.last_seen_at, c.created_at, c.updated_at, c.deleted_at, c.merged_into_id) order by s.n), '[]')
+                   c.first_seen_at, c.last_seen_at, c.deleted_at, c.merged_into_id, c.created_at, c.updated_at) order by s.n), '[]')
         from (select id, min(n) n from chain group by id) s
         cross join lateral (select * from contacts_contact c where c.id = s.id offset 0) c
         where c.merged_into_id is null and c.deleted_at is null);
