@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("v1/", include("events.urls")),  # the busiest is asked for first
     path("v1/", include("contacts.urls")),
-    path("v1/", include("events.urls")),
+    path("admin/", admin.site.urls),
     path("v1/", include("lists.urls")),
     path("v1/", include("preferences.urls")),
     path("v1/", include("tracking.urls")),

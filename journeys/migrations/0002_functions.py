@@ -1,9 +1,9 @@
 from django.db import migrations
 
+# Asked in transactions that have begun with events_begin or events_ingest, which see to it that indexes are probed.
 LIVE_RUNS = """
 create function journeys_live_runs(contacts uuid[])
-returns json language plpgsql stable
-set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off as $$
+returns json language plpgsql stable as $$
 begin
     return (
         select coalesce(json_agg(json_build_array(r.contact_id, r.id, r.journey_id)), '[]')
