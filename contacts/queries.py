@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from contacts import following
-from contacts.models import Contact, ContactMerge
+from contacts.models import Contact, ContactMerge, KeyConflict
 from contacts.pipeline import call, columns_or_none
 from contacts.rules import Key, Keys
 from contacts.statements import FIND
@@ -77,7 +77,24 @@ def everything_about(contact: Contact) -> dict[str, Any]:
         },
         "keys": [{"kind": key.kind, "value": key.value} for key in contact.keys.order_by("created_at", "pk")],
         "merges": [
-            {"before": merge.before, "actor": merge.actor, "at": wire_time(merge.created_at)} for merge in merges
+            {
+                "before": merge.before,
+                "actor": merge.actor,
+                "at": wire_time(merge.created_at),
+                "undoneAt": wire_time(merge.undone_at),
+            }
+            for merge in merges
+        ],
+        "keysOfOthers": [
+            {
+                "kind": conflict.kind,
+                "value": conflict.value,
+                "times": conflict.seen_count,
+                "firstAt": wire_time(conflict.first_seen_at),
+                "lastAt": wire_time(conflict.last_seen_at),
+                "resolvedAt": wire_time(conflict.resolved_at),
+            }
+            for conflict in KeyConflict.objects.filter(contact=contact).order_by("first_seen_at", "pk")
         ],
         **following.contact_exported(contact.pk),
     }

@@ -1,6 +1,6 @@
 """Idempotency keys: who claims one first does the work, everybody after that is told what the key stands for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from contacts.pipeline import call, columns_or_none
+from contacts.pipeline import call, columns, columns_or_none
+from events.definitions import Exit
 
 CLAIM = "select events_claim($1, $2, $3, $4, $5)"  # events/migrations/0004
+REMEMBER = "select events_remember($1, $2, $3)"
 # A key is as old as the row it stands for, which makes the index on its age a way to it.
 FORGET = """
     delete from events_idempotencykey where id in (
@@ -37,6 +39,7 @@ class Taken:
     fingerprint: bytes
     answer: UUID
     contact_id: UUID | None
+    exits: tuple[Exit, ...] = ()
 
 
 class _Lost(msgspec.Struct, array_like=True):
@@ -46,6 +49,7 @@ class _Lost(msgspec.Struct, array_like=True):
     fingerprint: str | None
     answer: UUID | None
     contact_id: UUID | None
+    exits: tuple[Exit, ...] | None
 
 
 _lost = msgspec.json.Decoder(list[_Lost])
@@ -60,6 +64,13 @@ def claim_keys(claims: Sequence[Claim], *, now: datetime) -> dict[UUID, Taken]:
     if not claims:
         return {}
     return taken_of(claims, call(CLAIM, [*asked_for(claims), now.isoformat()]))
+
+
+def remember(exits: Mapping[tuple[str, str], Sequence[Exit]]) -> None:
+    """Keep for those who repeat a request, given by scope and key, which runs it was told of."""
+    if exits:
+        rows = [(scope, key, msgspec.json.encode(told).decode()) for (scope, key), told in exits.items()]
+        call(REMEMBER, columns(rows))
 
 
 def asked_for(claims: Sequence[Claim]) -> list[str]:
@@ -78,7 +89,7 @@ def taken_of(claims: Sequence[Claim], answer: bytes) -> dict[UUID, Taken]:
         if row := lost.get(winner.answer):
             # A key may have been forgotten this very moment; the request still repeats it.
             print_ = one.fingerprint if row.fingerprint is None else bytes.fromhex(row.fingerprint)
-            found[one.answer] = Taken(print_, row.answer or one.answer, row.contact_id)
+            found[one.answer] = Taken(print_, row.answer or one.answer, row.contact_id, row.exits or ())
         elif winner is not one:
             found[one.answer] = Taken(winner.fingerprint, winner.answer, None)
     return found

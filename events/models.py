@@ -42,6 +42,7 @@ class IdempotencyKey(models.Model):
         max_length=16, help_text="Of the request; the same key with another body is refused."
     )
     answer = models.UUIDField(help_text="Id of the row that the first request made.")
+    outcome = models.JSONField(null=True, help_text="What else the first was told, for those who repeat it.")
     created_at = models.DateTimeField()
 
     class Meta:

@@ -252,13 +252,15 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["hogsend.api.schema.add_components"],
     "PATH_CONVERTER_OVERRIDES": {"segment": {"type": "string", "minLength": 1}},
 }
-# Requests a minute: of each key on each part of the API, and of each address without a good key. 0 is off.
+# Requests a minute: of each key on each part of the API, of each webhook source, and of each address without a good
+# key or proof. 0 is off.
 HOGSEND_RATE_LIMITS = {
     "events": number("HOGSEND_RATE_LIMIT_EVENTS", 100_000),
     "contacts": number("HOGSEND_RATE_LIMIT_CONTACTS", 100_000),
     "emails": number("HOGSEND_RATE_LIMIT_EMAILS", 6_000),
     "lists": number("HOGSEND_RATE_LIMIT_LISTS", 6_000),
     "campaigns": number("HOGSEND_RATE_LIMIT_CAMPAIGNS", 6_000),
+    "webhooks": number("HOGSEND_RATE_LIMIT_WEBHOOKS", 100_000),
     "unauthenticated": number("HOGSEND_RATE_LIMIT_UNAUTHENTICATED", 300),
 }
 ADMIN_API_KEY = text("ADMIN_API_KEY")

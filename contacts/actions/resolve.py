@@ -179,7 +179,7 @@ def begin(keys: Collection[Key], now: datetime | None = None) -> tuple[datetime,
     From here on nobody waits for a lock for more than five seconds.
     """
     asked = asked_for(keys)
-    at, answer = _begun.decode(call(statements.BEGIN, [*asked, now and now.isoformat()]))
+    at, answer = _begun.decode(call(statements.BEGIN, [*asked, None if now is None else now.isoformat()]))
     return at, facts_of(asked, answer, now=at)
 
 

@@ -22,7 +22,7 @@ from contacts.actions import (
 )
 from contacts.pipeline import array, call, columns
 from contacts.rules import MergeNeededError, Policy
-from events.actions.repetitions import answers_of, claims_of, in_order
+from events.actions.repetitions import answers_of, claims_of, in_order, keep_exits
 from events.definitions import Batch, NewEvent, RecordedEvent
 from events.idempotency import Claim, claim_keys
 from events.idempotency import asked_for as claims_asked_for
@@ -150,6 +150,7 @@ def _tell_and_answer(
     for event in recorded:
         exits, lists_error = tuple(heard.exits.get(event.id, ())), heard.lists_errors.get(event.id)
         answers[event.id] = Answer(stored=True, contact_id=event.contact_id, exits=exits, lists_error=lists_error)
+    keep_exits(submissions, answers)
     return in_order(submissions, answers)
 
 

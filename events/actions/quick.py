@@ -13,7 +13,7 @@ import msgspec
 from contacts.actions import asked_for, patch_json
 from contacts.pipeline import array, call, columns
 from contacts.rules import Key, Keys
-from events.actions.repetitions import answers_of, claims_of, in_order
+from events.actions.repetitions import answers_of, claims_of, in_order, keep_exits
 from events.idempotency import asked_for as claims_asked_for
 from events.routing import hear, questions
 from events.submission import Answer, Submission
@@ -56,6 +56,7 @@ def ingest_quickly(submissions: Sequence[Submission]) -> list[Answer] | None:
             return None
         else:
             answers |= _stored_answers(fresh, parties, answer)
+            keep_exits(fresh, answers)
     return in_order(submissions, answers)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from events.idempotency import Claim, taken_of
+from events.idempotency import Claim, remember, taken_of
 from events.submission import Answer, Submission
 
 OTHER_EVENT = "This idempotency key was used before for a different event; use a new key for a new event."
@@ -25,24 +25,31 @@ def answers_of(claims: Sequence[Claim], taken: bytes = b"[]") -> dict[UUID, Answ
         return {}
     prints = {claim.answer: claim.fingerprint for claim in claims}
     return {
-        event_id: Answer(
-            stored=False,
-            contact_id=first.contact_id,
-            reason=None if first.fingerprint == prints[event_id] else OTHER_EVENT,
-        )
+        event_id: Answer(stored=False, contact_id=first.contact_id, exits=first.exits)
+        if first.fingerprint == prints[event_id]
+        else Answer(stored=False, contact_id=first.contact_id, reason=OTHER_EVENT)
         for event_id, first in taken_of(claims, taken).items()
     }
 
 
 def in_order(submissions: Sequence[Submission], answers: dict[UUID, Answer]) -> list[Answer]:
-    """Return the answers in order; a repetition inside the batch names the contact of the one that was stored."""
-    stored = {
-        (one.tenant, one.idempotency_key): answers[one.id].contact_id for one in submissions if answers[one.id].stored
-    }
+    """Return the answers in order; a repetition inside the batch is told what the one that was stored is told."""
+    stored = {(one.tenant, one.idempotency_key): answers[one.id] for one in submissions if answers[one.id].stored}
     found = []
     for one in submissions:
-        answer = answers[one.id]
-        if not answer.stored and answer.contact_id is None:
-            answer = replace(answer, contact_id=stored.get((one.tenant, one.idempotency_key)))
+        answer, first = answers[one.id], stored.get((one.tenant, one.idempotency_key))
+        if first is not None and not answer.stored:
+            exits = first.exits if answer.reason is None else ()
+            answer = replace(answer, contact_id=first.contact_id, exits=exits)
         found.append(answer)
     return found
+
+
+def keep_exits(submissions: Sequence[Submission], answers: dict[UUID, Answer]) -> None:
+    """Keep which runs the new events with an idempotency key were told of, for their repetitions."""
+    told = {
+        (f"{one.tenant}:events", one.idempotency_key): answers[one.id].exits
+        for one in submissions
+        if one.idempotency_key is not None and answers[one.id].stored and answers[one.id].exits
+    }
+    remember(told)

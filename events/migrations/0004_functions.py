@@ -1,4 +1,4 @@
-from django.db import migrations
+from django.db import migrations, models
 
 SETTINGS = "set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off"
 CLAIM = f"""
@@ -23,7 +23,7 @@ begin
     -- 2. What the others stand for already; it may have been forgotten this very moment.
     return (
         select json_agg(json_build_array(u.answer, encode(k.fingerprint, 'hex'), k.answer,
-                                         (select e.contact_id from events_event e where e.id = k.answer)))
+                                         (select e.contact_id from events_event e where e.id = k.answer), k.outcome))
         from unnest(scopes, keys, answers) u(scope, key, answer)
         left join lateral (select * from events_idempotencykey k
                            where k.scope = u.scope and k.key = u.key offset 0) k on true
@@ -187,6 +187,15 @@ begin
     end loop;
     return json_build_array('stored', json_build_array(people, told));
 end $$"""
+REMEMBER = f"""
+create function events_remember(scopes text[], keys text[], outcomes text[]) returns void language plpgsql volatile
+{SETTINGS} as $$
+begin
+    update events_idempotencykey k set outcome = u.outcome::jsonb
+    from (select (select k.id from events_idempotencykey k where k.scope = w.scope and k.key = w.key) id, w.outcome
+          from unnest(scopes, keys, outcomes) w(scope, key, outcome)) u
+    where k.id = u.id;
+end $$"""
 UNCLAIM = f"""
 create function events_unclaim(scopes text[], keys text[], answers uuid[]) returns void language plpgsql volatile
 {SETTINGS} as $$
@@ -208,9 +217,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="idempotencykey",
+            name="outcome",
+            field=models.JSONField(help_text="What else the first was told, for those who repeat it.", null=True),
+        ),
         migrations.RunSQL(CLAIM, "drop function events_claim"),
         migrations.RunSQL(BEGIN, "drop function events_begin"),
         migrations.RunSQL(STORE, "drop function events_store"),
+        migrations.RunSQL(REMEMBER, "drop function events_remember"),
         migrations.RunSQL(UNCLAIM, "drop function events_unclaim"),
         migrations.RunSQL(INGEST, "drop function events_ingest"),
     ]

@@ -20,6 +20,7 @@ from events.wire import NO_IDENTITY, answer_body
 from hogsend.api.errors import ApiError
 from hogsend.api.parsers import check_json, read_body
 from hogsend.api.schema import Answer, Body, component, documented
+from hogsend.api.throttles import count_delivery, count_stranger
 from hogsend.lib.ids import new_id
 
 # What a translator may look at and a dead letter may keep: nothing that opens a door, nothing about the transport.
@@ -66,14 +67,19 @@ class WebhookViewSet(ViewSet):
                 {"stored": {"ok": True, "event": "order.completed", "userId": "ada", "stored": True, "exits": []}},
             )
         ],
-        errors=(401, 404, 503),
+        errors=(401, 404, 429, 503),
     )
     def create(self, request: Request, source_id: str) -> Response:
         """Take one delivery."""
         source, now = _source(source_id), datetime.now(UTC)
         body = read_body(request._request, limit=settings.HOGSEND_MAX_BODY_BYTES)  # noqa: SLF001
         headers = {name.lower(): value for name, value in request.headers.items()}
-        _prove(source, Proof(headers, body, now))
+        try:
+            _prove(source, Proof(headers, body, now))
+        except ApiError:
+            count_stranger(request._request)  # noqa: SLF001 - the limiter knows Django's requests
+            raise
+        count_delivery(request, source.id)
         check_json(body)
         delivery = Delivery(new_id(), source, body.decode(), kept_headers(headers, source))
         try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 API = "/v1/"
 UNAUTHENTICATED = "unauthenticated"
+WEBHOOKS = "webhooks"
 
 
 class PerKey(BaseThrottle):
@@ -51,6 +52,15 @@ def count_items(request: Request, number: int) -> None:
         if bucket := _bucket(request):
             _note(request, limiter(settings.REDIS_URL).take(bucket[0], limit=bucket[1], cost=-1))
         raise
+
+
+def count_delivery(request: Request, source_id: str) -> None:
+    """Count a webhook that has proven to come from its source against the limit of that source. Raises ApiError 429."""
+    if limit := settings.HOGSEND_RATE_LIMITS[WEBHOOKS]:
+        verdict = limiter(settings.REDIS_URL).take(f"{WEBHOOKS}:{source_id}", limit=limit)
+        _note(request, verdict)
+        if verdict.wait:
+            raise _refusal(verdict, 1)
 
 
 def count_stranger(request: HttpRequest) -> None:

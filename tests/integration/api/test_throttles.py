@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import redis
 from django.db import connection
 from django.test import Client, RequestFactory
 
@@ -203,3 +204,31 @@ def test_events_are_taken_while_redis_is_away(limit, monkeypatch):
     monkeypatch.setattr(throttles, "limiter", lambda _url: alone)
     plain = key()
     assert [send(plain).status_code for _ in range(4)] == [202, 202, 202, 429]
+
+
+@pytest.fixture
+def posthog(settings) -> None:
+    """The source, open and with its whole minute."""
+    settings.WEBHOOK_SECRETS = {"POSTHOG_WEBHOOK_SECRET": "s3cret"}
+    redis.Redis.from_url(settings.REDIS_URL).delete("hogsend:rate:webhooks:posthog")
+
+
+def deliver(proof: str, event: str, **options):
+    body = {"event": {"event": event, "distinct_id": "ada"}, "person": {}}
+    headers = {"X-PostHog-Webhook-Secret": proof}
+    return Client().post("/v1/webhooks/posthog", body, content_type="application/json", headers=headers, **options)
+
+
+def test_deliveries_of_a_webhook_source_have_a_limit_of_their_own(limit, posthog):
+    limit(webhooks=2)
+    answers = [deliver("s3cret", name) for name in ("one", "two", "three")]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert list(Event.objects.order_by("seq").values_list("name", flat=True)) == ["one", "two"]
+
+
+def test_deliveries_without_a_proof_are_counted_by_address_and_take_no_room_from_the_source(limit, address, posthog):
+    limit(webhooks=1, unauthenticated=2)
+    guesses = [deliver(f"guess {number}", "one", REMOTE_ADDR=address) for number in range(3)]
+    assert [one.status_code for one in guesses] == [401, 401, 429]
+    assert deliver("s3cret", "two").status_code == 200

@@ -89,6 +89,19 @@ def test_two_tenants_may_use_the_same_key(client):
     assert sorted(IdempotencyKey.objects.values_list("scope", flat=True)) == ["acme:events", "main:events"]
 
 
+def test_who_repeats_an_event_is_told_of_the_same_runs(post, listeners):
+    listeners(probes.end_a_run)
+    stop = {"name": "stop", "userId": "eve"}
+    first = post(stop, Idempotency_Key="k").json()
+    again = post(stop, Idempotency_Key="k").json()
+    other = post({**stop, "name": "start"}, Idempotency_Key="k").json()
+    twice = post([{**stop, "idempotencyKey": "in one"}] * 2, path="/v1/events/batch").json()
+    assert [one["exited"] for one in first["exits"]] == [True, False]
+    assert again == {**first, "stored": False}
+    assert other["exits"] == []
+    assert twice[1] == {**twice[0], "stored": False}
+
+
 def test_the_runs_that_were_considered_are_answered(post, listeners):
     listeners(probes.end_a_run)
     exits = post({"name": "stop", "userId": "eve"}).json()["exits"]
