@@ -9,6 +9,7 @@ from contacts.rules import Keys
 from events.submission import Submission
 from events.submit import run
 from hogsend.lib.ids import new_id
+from tests.integration.events import probes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,13 +30,15 @@ def without_statistics():
             cursor.execute(f"alter table {table} reset (autovacuum_enabled)")
 
 
-def test_the_fifth_thousand_of_new_people_is_as_fast_as_the_first(without_statistics):
+@pytest.mark.parametrize("consumers", [[], [probes.forget_it]], ids=["told to nobody", "told to somebody"])
+def test_the_fifth_thousand_of_new_people_is_as_fast_as_the_first(without_statistics, listeners, consumers):
+    listeners(*consumers)
     seconds = [block(number) for number in range(BLOCKS)]
     assert seconds[-1] < 2 * max(seconds[0], 0.2), f"seconds per {PEOPLE} people: {seconds}"
 
 
 def block(number: int) -> float:
-    """Record an event of a thousand new people, each with three keys and a run, and return how long it took."""
+    """Record an event of a thousand new people, each with three keys, and return how long it took."""
     started = time.perf_counter()
     for first in range(0, PEOPLE, BATCH):
         run([someone(number * PEOPLE + first + n) for n in range(BATCH)])

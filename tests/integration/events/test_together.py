@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from contacts import statements
@@ -145,7 +146,8 @@ def differences(sent: list[Submission], outcomes: list, *, people: int | None) -
     properties = dict(Contact.objects.values_list("pk", "properties"))
     if any(not (one.patch or {}).items() <= properties[alive[outcome.contact_id]].items() for one, outcome in stored):
         wrong.append("a patch was lost")
-    reached = {contact for contact, count_ in Counter(rows.values()).items() if count_ >= probes.THRESHOLD}
+    told = {contact for contact, count_ in Counter(rows.values()).items() if count_ >= probes.THRESHOLD}
+    reached = told if settings.HOGSEND_EVENT_CONSUMERS else set()
     if reached - {living_id(contact) for contact in probes.joined}:
         wrong.append("somebody reached the threshold and nobody saw it")
     owners = {
@@ -176,6 +178,18 @@ def test_keys_that_meet_late_make_one_person_of_several_and_lose_nothing(listene
 def test_without_any_locks_the_storm_is_seen_to_go_wrong(listeners, without_any_locks):
     listeners(probes.join_at_threshold)
     assert storm(user_id_always=True, size=300)
+
+
+@pytest.mark.parametrize("user_id_always", [True, False])
+def test_events_that_nobody_is_told_of_hold_in_the_same_storm(user_id_always):
+    assert storm(user_id_always=user_id_always) == []
+    assert Contact.objects.filter(deleted_at=None).count() == PEOPLE
+    assert not ContactKey.objects.exclude(contact__deleted_at=None).exists()
+
+
+def test_events_that_nobody_is_told_of_are_seen_to_go_wrong_without_locks(without_any_locks):
+    with rewritten("events_ingest", KEYS, ""), rewritten("events_ingest", OWNERS, ""):
+        assert storm(user_id_always=True, size=300)
 
 
 def thresholds_missed() -> int:
