@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from conditions.nodes import Condition
+from conditions.property import PropertyCondition
 
 
-def holds(conditions: Iterable[Condition], properties: Mapping[str, Any]) -> bool:
+def holds(conditions: Iterable[PropertyCondition], properties: Mapping[str, Any]) -> bool:
     """All conditions are true of ``properties``; no condition at all is true."""
     return all(condition.holds(properties) for condition in conditions)

@@ -11,7 +11,7 @@ from contacts.models import Contact
 from contacts.rules import Keys, keys_of
 from hogsend.api.decoding import decode_body, fields_refused
 from hogsend.api.errors import ApiError
-from hogsend.lib.fields import MAX_ID, check_address, check_text
+from hogsend.lib.fields import MAX_ID, check_address, check_patch, check_text
 from hogsend.lib.wire import wire_time
 
 NO_IDENTITY = "email or userId is required (or anonymousId): say whose contact this is."
@@ -52,6 +52,8 @@ def decode_upsert(body: bytes) -> Upsert:
     keys = _keys(read.user_id, read.email, read.anonymous_id)
     if not keys:
         raise ApiError(400, NO_IDENTITY, [{"path": [], "code": "missing_identity", "message": NO_IDENTITY}])
+    with fields_refused():
+        check_patch(read.properties, field="properties")
     return Upsert(keys, read.properties, read.lists)
 
 

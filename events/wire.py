@@ -11,7 +11,7 @@ from events.submission import Answer, Submission
 from hogsend.api.decoding import decode_body, fields_refused, malformed
 from hogsend.api.errors import ApiError
 from hogsend.api.parsers import TOO_DEEP
-from hogsend.lib.fields import MAX_ID, InvalidFieldError, check_address, check_text
+from hogsend.lib.fields import MAX_ID, InvalidFieldError, check_address, check_patch, check_text
 from hogsend.lib.ids import new_id
 
 NO_IDENTITY = "email or userId is required (or anonymousId): say whose event this is."
@@ -82,6 +82,7 @@ def _submission(event: EventBody, *, tenant: str, now: datetime, header: str | N
     check_text(key, field="idempotencyKey", limit=MAX_IDEMPOTENCY_KEY)
     keys = keys_of(user_id=event.user_id, email=event.email, anonymous_id=event.anonymous_id)
     check_address(keys.email)
+    check_patch(event.contact_properties, field="contactProperties")
     if not keys:
         raise InvalidFieldError(NO_IDENTITY, code="missing_identity")
     properties, json = _properties(event.event_properties)

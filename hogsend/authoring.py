@@ -1,6 +1,8 @@
 """What authors of journeys, e-mails and lists import. Everything else of the engine is private."""
 
-from conditions.nodes import prop
+from conditions.event import event
+from conditions.property import prop
+from conditions.tree import all_of, any_of
 from emails.definitions import Email
 from events.sources.definitions import Incoming, InvalidPayloadError, WebhookEvent, WebhookSource
 from events.sources.schemes import (
@@ -31,7 +33,10 @@ __all__ = [
     "User",
     "WebhookEvent",
     "WebhookSource",
+    "all_of",
+    "any_of",
     "days",
+    "event",
     "exit_rule",
     "hmac_sha1_hex",
     "hmac_sha256_hex",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from django.conf import settings
 
-from conditions.nodes import Condition, ConditionError, Where, conditions
+from conditions.property import PropertyCondition
+from conditions.reading import Where, property_conditions
+from conditions.tree import ConditionError
 from hogsend.lib.registry import Registry, Source
 from journeys.fingerprint import code_hash
 from journeys.rules import EntryLimit
@@ -34,7 +36,7 @@ class ExitRule:
     """An event that ends a run early, perhaps only when its properties fit."""
 
     event: str
-    where: tuple[Condition, ...] = ()
+    where: tuple[PropertyCondition, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +47,7 @@ class Journey:
     trigger: str
     name: str
     description: str
-    where: tuple[Condition, ...]
+    where: tuple[PropertyCondition, ...]
     entry_limit: EntryLimit
     entry_period: timedelta | None
     exit_on: tuple[ExitRule, ...]
@@ -83,7 +85,7 @@ def exit_rule(event: str, *, where: Where = ()) -> ExitRule:
         >>> exit_rule("plan.changed", where=prop("plan").eq("paid")).event
         'plan.changed'
     """
-    return ExitRule(_event_name(event, "An exit rule"), conditions(where))
+    return ExitRule(_event_name(event, "An exit rule"), property_conditions(where))
 
 
 def journey(
@@ -169,9 +171,9 @@ def _event_name(name: object, owner: str) -> str:
     return name
 
 
-def _where(where: Where, journey_id: str) -> tuple[Condition, ...]:
+def _where(where: Where, journey_id: str) -> tuple[PropertyCondition, ...]:
     try:
-        return conditions(where)
+        return property_conditions(where)
     except ConditionError as error:
         raise ConditionError(f"The journey {journey_id!r}: {error}") from None
 

@@ -1,6 +1,6 @@
 """Preferences as they look on the wire: decoding, refusals that say what to do, and answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -58,7 +58,8 @@ def preference_body(consent: Consent) -> dict[str, Any]:
 def _moment(text: str, *, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        moment.astimezone(UTC)  # the last hours of the year 9999 may be none in UTC
+    except (ValueError, OverflowError) as error:
         raise _refusal(NO_MOMENT, code="invalid_format") from error
     if moment.tzinfo is None:
         raise _refusal(NO_MOMENT, code="invalid_format")

@@ -81,9 +81,9 @@ def _visit(request: HttpRequest) -> Visit:
 
 
 def _ip(request: HttpRequest) -> str | None:
-    """Return where the request came from; the word of a proxy counts only where there is one."""
+    """Return where the request came from: where there is a proxy, what it has added behind the client's own word."""
     seen = request.META.get("REMOTE_ADDR", "")
-    told = request.headers.get("X-Forwarded-For", "").split(",")[0] if settings.HOGSEND_BEHIND_PROXY else ""
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2] if settings.HOGSEND_BEHIND_PROXY else ""
     return _valid_ip(told) or _valid_ip(seen)
 
 

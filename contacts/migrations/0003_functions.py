@@ -3,6 +3,11 @@ from django.db import migrations
 # Each statement of a volatile function sees what was committed before it, so what is locked in one is read in the next.
 # Look-ups are index probes whatever the statistics say (lateral, offset 0), and their plans are kept.
 SETTINGS = "set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off"
+# Who has neither a user id nor a visitor's id is known outside by our own: an event may bring it as its user id.
+OWN_ID = """
+create function contacts_own_id(kind text, value text) returns uuid language sql immutable parallel safe as $$
+    select case when kind = 'external' and value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then value::uuid end
+$$"""
 LOCK_AND_READ = f"""
 create function contacts_lock_and_read(numbers bigint[], kinds text[], vals text[], at timestamptz)
 returns json language plpgsql volatile {SETTINGS} as $$
@@ -13,8 +18,9 @@ begin
 
     -- 2. Whoever owns them, by id.
     select array_agg(s.id order by s.id) into held
-    from (select distinct (select k.contact_id from contacts_contactkey k
-                           where k.kind = w.kind and k.value = w.value) id
+    from (select distinct coalesce((select k.contact_id from contacts_contactkey k
+                                    where k.kind = w.kind and k.value = w.value),
+                                   contacts_own_id(w.kind, w.value)) id
           from unnest(kinds, vals) w(kind, value)) s
     where s.id is not null;
     perform pg_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(held) id;
@@ -25,9 +31,10 @@ begin
                    w.kind, w.value, c.id, c.external_id, c.email, c.anonymous_id, c.first_seen_at,
                    c.deleted_at is null, c.merged_into_id, c.last_seen_at < at - interval '1 minute')), '[]')
         from unnest(kinds, vals) w(kind, value)
-        cross join lateral (select k.contact_id from contacts_contactkey k
-                            where k.kind = w.kind and k.value = w.value offset 0) k
-        cross join lateral (select * from contacts_contact c where c.id = k.contact_id offset 0) c));
+        cross join lateral (select coalesce((select k.contact_id from contacts_contactkey k
+                                             where k.kind = w.kind and k.value = w.value),
+                                            contacts_own_id(w.kind, w.value)) id offset 0) k
+        cross join lateral (select * from contacts_contact c where c.id = k.id offset 0) c));
 end $$"""
 # A patch is shallow, and a null in it removes the property.
 PATCHED = """(select coalesce(jsonb_object_agg(p.key, p.value), '{}')
@@ -119,10 +126,10 @@ begin
     -- From each key to its owner and from there to the survivor, in the order of the keys.
     return (
         with recursive chain as (
-            select w.n, k.contact_id id
+            select w.n, coalesce((select k.contact_id from contacts_contactkey k
+                                  where k.kind = w.kind and k.value = w.value),
+                                 contacts_own_id(w.kind, w.value)) id
             from unnest(kinds, vals) with ordinality w(kind, value, n)
-            cross join lateral (select k.contact_id from contacts_contactkey k
-                                where k.kind = w.kind and k.value = w.value offset 0) k
             union
             select chain.n, c.merged_into_id
             from chain
@@ -144,6 +151,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(OWN_ID, "drop function contacts_own_id"),
         migrations.RunSQL(LOCK_AND_READ, "drop function contacts_lock_and_read"),
         migrations.RunSQL(WRITE, "drop function contacts_write"),
         migrations.RunSQL(SEEN, "drop function contacts_seen"),

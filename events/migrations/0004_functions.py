@@ -118,8 +118,8 @@ begin
                        where k.kind = w.kind and k.value = w.value) id
           from unnest(key_kinds, key_values) with ordinality w(kind, value, n)) o;
 
-    -- 5. Whom each party means. Several owners, somebody merged or deleted, a second user id, or two parties that are
-    --    one person: contacts/rules.py decides that.
+    -- 5. Whom each party means. Several owners, somebody merged or deleted, a second user id, our own id as one, or two
+    --    parties that are one person: contacts/rules.py decides that.
     select array_agg(coalesce(o.owner, p.new_id) order by p.i),
            array_agg(o.owner is null order by p.i),
            array_agg((c.external_id is null and o.gains_external) or (c.email is null and o.gains_email)
@@ -130,7 +130,9 @@ begin
            bool_or(o.gains_external or o.gains_email or o.gains_anonymous or p.patch is not null
                    or p.seen_at < c.first_seen_at),
            bool_or(o.owners > 1 or c.deleted_at is not null or o.owner <> all(held)
-                   or (p.external is not null and not o.by_external and c.external_id is not null))
+                   or (p.external is not null and not o.by_external and c.external_id is not null)
+                   or (not o.by_external and exists(select 1 from contacts_contact own
+                                                    where own.id = contacts_own_id('external', p.external))))
                or count(distinct o.owner) < count(o.owner),
            array_agg(o.owner) filter (where c.last_seen_at < at - interval '1 minute')
     into people, is_new, is_filled, externals, emails, anonymous, writes, is_unusual, stale

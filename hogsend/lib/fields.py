@@ -1,7 +1,9 @@
 """What the texts of a request may be: the ids and addresses by which people are named."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 MAX_ID, MAX_EMAIL = 255, 320
 
@@ -30,3 +32,13 @@ def check_address(email: str | None, *, field: str = "email") -> None:
     if email is not None and not ADDRESS.fullmatch(email):
         sentence = f"{field} must be an e-mail address like ada@example.com."
         raise InvalidFieldError(sentence, path=[field], code="invalid_format")
+
+
+def check_patch(patch: Mapping[str, msgspec.Raw] | None, *, field: str) -> None:
+    """A property holds what can be read again: numbers in the range of JavaScript's or whole ones, and valid text."""
+    for name, sent in (patch or {}).items():
+        try:
+            msgspec.json.decode(sent)
+        except (msgspec.DecodeError, ValueError) as error:
+            sentence = f"{field}.{name} cannot be stored: a number is out of range, or a text is not valid Unicode."
+            raise InvalidFieldError(sentence, path=[field, name], code="unstorable") from error

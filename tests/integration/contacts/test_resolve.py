@@ -2,10 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contacts.actions import ContactRequest, lock_contacts, resolve_contacts
+from contacts.actions import ContactRequest, lock_contacts, merge_contacts, resolve_contacts
 from contacts.models import Contact, ContactKey, KeyConflict
 from contacts.queries import contact_by_id, contact_by_key, contact_by_keys
-from contacts.rules import MergeNeededError, keys_of
+from contacts.rules import Keys, MergeNeededError, keys_of
+from events.submission import Submission
+from events.submit import run
+from hogsend.lib.ids import new_id
 from tests.people import ada, ben, cleo, dora, person
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +199,20 @@ def test_people_are_found_by_the_most_identifying_key_that_is_known():
     assert contact_by_keys(keys_of(user_id="nobody", email="ada@example.com", anonymous_id="cleo-visit")) == someone
     assert contact_by_keys(keys_of(anonymous_id="cleo-visit")) == visitor
     assert contact_by_keys(keys_of(user_id="nobody")) is None
+
+
+def test_our_own_id_of_somebody_without_a_user_id_finds_them_and_after_a_merge_the_survivor():
+    known, visitor = ben(), cleo()
+    (answer,) = run([Submission(id=new_id(), name="n", keys=Keys(external=str(known.pk)))])
+    assert answer.contact_id == known.pk == contact_by_key(kind="external", value=str(known.pk)).pk
+
+    merge_contacts(survivor_id=visitor.pk, absorbed_id=known.pk, actor="staff", now=NOW)
+    (answer,) = run([Submission(id=new_id(), name="n", keys=Keys(external=str(known.pk)))])
+    assert (answer.contact_id, Contact.objects.filter(deleted_at=None).count()) == (visitor.pk, 1)
+
+
+def test_an_id_that_is_nobodys_is_a_user_id_like_any_other():
+    theirs = "0190aaaa-0000-7000-8000-000000000001"
+    first, second = (run([Submission(id=new_id(), name="n", keys=Keys(external=theirs))])[0] for _ in range(2))
+    assert first.contact_id == second.contact_id
+    assert Contact.objects.get().external_id == theirs

@@ -290,7 +290,7 @@ def test_only_a_full_admin_key_waives_choices_and_that_is_recorded(post):
 
 
 def test_a_category_that_nobody_declared_cannot_bypass_a_list_that_must_be_joined(post):
-    # W22: an unknown category counted as one that everybody gets.
+    # An unknown category counted as one that everybody gets.
     ada()
 
     unknown = post({"to": "ada@example.com", "template": "sample/news", "category": "weeky"})
@@ -323,7 +323,7 @@ def test_a_hidden_list_is_a_category_still(post, settings):
     ],
 )
 def test_an_ingest_key_writes_from_our_domains_only(post, settings, sender, status):
-    # W27: any key could write in anybody's name.
+    # Any key could write in anybody's name.
     settings.HOGSEND_FROM_DOMAINS = frozenset({"partner.example"})
 
     response = post(reset(to="eve@example.com", **{"from": sender}))
@@ -370,7 +370,7 @@ TRUTH = [
 
 @pytest.mark.parametrize(("status", "reason", "word", "why"), TRUTH)
 def test_a_repeated_request_gets_the_truth_of_the_first_and_is_never_decided_anew(post, status, reason, word, why):
-    # W24: everything but "sent" was told as a frequency cap.
+    # Everything but "sent" was told as a frequency cap.
     ada()
     first = post(reset(to="ada@example.com"), Idempotency_Key="k").json()
     EmailSend.objects.update(status=status, reason=reason)

@@ -1,8 +1,10 @@
 import pytest
 
 from conditions.evaluate import holds
-from conditions.nodes import ConditionError, PropertyCondition, conditions, prop
 from conditions.operators import OPERATORS
+from conditions.property import PropertyCondition, prop
+from conditions.reading import property_conditions as conditions
+from conditions.tree import ConditionError
 
 ABSENT = object()
 BIG = 10**400

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from conditions.nodes import ConditionError
+from conditions.tree import ConditionError
 from hogsend.authoring import days, exit_rule, hours, journey, prop, send_email
 from hogsend.lib.registry import DuplicateIdError
 from journeys.definitions import ExitRule, InvalidJourneyError, index, registry

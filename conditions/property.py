@@ -1,22 +1,21 @@
-"""Conditions as frozen values: what an adopter writes, checked where it is written."""
+"""Conditions on a property: of a contact, or of an event's payload."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from conditions.operators import OPERATORS
+from conditions.tree import ConditionError, Node, Person, quoted, storable
 
 Scalar = str | int | float | bool
 
 
-class ConditionError(ValueError):
-    """A condition that could never mean anything; the message says what to write instead."""
-
-
 @dataclass(frozen=True, slots=True)
-class PropertyCondition:
-    """A property, an operator and, for most operators, a value."""
+class PropertyCondition(Node):
+    """A property, an operator and, for most operators, a value. A name is a literal top-level key, never a path."""
+
+    kind: ClassVar[str] = "property"
 
     property: str
     operator: str
@@ -25,6 +24,10 @@ class PropertyCondition:
     def __post_init__(self) -> None:
         if not isinstance(self.property, str) or not self.property.strip():
             raise ConditionError(f"A condition needs the name of a property; it got {self.property!r}.")
+        if not all(storable(text) for text in (self.property, self.value) if isinstance(text, str)):
+            raise ConditionError(
+                f"The condition on {self.property!r} holds text that no property can hold; correct it."
+            )
         operator = OPERATORS.get(self.operator)
         if operator is None:
             near = get_close_matches(str(self.operator), OPERATORS, n=1)
@@ -37,12 +40,36 @@ class PropertyCondition:
             )
 
     def holds(self, properties: Mapping[str, Any]) -> bool:
-        """Say whether the condition is true of ``properties``; a name is a literal top-level key, never a path."""
+        """Say whether the condition is true of ``properties``."""
         return OPERATORS[self.operator].meaning(properties.get(self.property), self.value)
+
+    def is_true_of(self, person: Person) -> bool:
+        """Say whether the condition is true of the person's properties."""
+        return self.holds(person.properties)
+
+    def sql(self, now: str) -> str:  # noqa: ARG002 - time changes no property
+        """Compare the contact's property as the operator does in SQL."""
+        key = quoted(self.property)
+        return OPERATORS[self.operator].sql(f"c.properties -> {key}", f"c.properties ->> {key}", self.value)
+
+    def in_words(self) -> str:
+        """Say it in words."""
+        words = OPERATORS[self.operator].words
+        return f"{self.property} {words}" if self.value is None else f"{self.property} {words} {_said(self.value)}"
+
+    def is_negative(self) -> bool:
+        """Say whether it is true of somebody who lacks the property."""
+        return self.operator in {"neq", "not_exists"}
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the plain form; 1.0 is 1."""
+        data = self.as_data()
+        whole = isinstance(self.value, float) and self.value.is_integer()
+        return {**data, "value": int(self.value)} if whole and self.value is not None else data
 
     def as_data(self) -> dict[str, Any]:
         """Return the plain form, with ``value`` only where the operator takes one."""
-        data: dict[str, Any] = {"type": "property", "property": self.property, "operator": self.operator}
+        data: dict[str, Any] = {"type": self.kind, "property": self.property, "operator": self.operator}
         return data if self.value is None else {**data, "value": self.value}
 
     @classmethod
@@ -54,33 +81,6 @@ class PropertyCondition:
                 f"A property condition has no field {unknown[0]!r}; it has property, operator and value."
             )
         return cls(data.get("property", ""), data.get("operator", ""), data.get("value"))
-
-
-Condition = PropertyCondition
-Where = Condition | Mapping[str, Any] | Iterable[Condition | Mapping[str, Any]]
-
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Condition]]] = {"property": PropertyCondition.from_data}
-
-
-def conditions(where: Where) -> tuple[Condition, ...]:
-    """Return ``where`` (one condition or several, built or in plain form) as a tuple. Raises ConditionError."""
-    items: object = (where,) if isinstance(where, PropertyCondition | Mapping | str) else where
-    if not isinstance(items, Iterable):
-        raise ConditionError(f"{where!r} is not a condition; write one like prop('plan').eq('trial').")
-    return tuple(_condition(item) for item in items)
-
-
-def _condition(item: object) -> Condition:
-    if isinstance(item, PropertyCondition):
-        return item
-    if not isinstance(item, Mapping):
-        raise ConditionError(f"{item!r} is not a condition; write one like prop('plan').eq('trial').")
-    reader = _READERS.get(str(item.get("type")))
-    if reader is None:
-        raise ConditionError(
-            f"There is no condition of type {item.get('type')!r}; here it can be: {', '.join(_READERS)}."
-        )
-    return reader(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +134,7 @@ def prop(name: str) -> PropertyBuilder:
         {'type': 'property', 'property': 'plan', 'operator': 'eq', 'value': 'trial'}
     """
     return PropertyBuilder(name)
+
+
+def _said(value: Scalar) -> str:
+    return f"“{value}”" if isinstance(value, str) else str(value).lower()
