@@ -152,14 +152,18 @@ def _alike(submissions: Sequence[Submission]) -> Sequence[Submission]:
 
 
 def _record(submissions: Sequence[Submission]) -> list[Answer]:
-    if not concerns_somebody(submissions[0]):
-        # Inside somebody's transaction a fault must not take that along.
-        with transaction.atomic() if connection.in_atomic_block else nullcontext():
-            answers = ingest_quickly(submissions)
-        if answers is not None:
-            return answers
-    with transaction.atomic():
-        return ingest_events(submissions)
+    connection.asks_first = False  # whatever fails here is tried again
+    try:
+        if not concerns_somebody(submissions[0]):
+            # Inside somebody's transaction a fault must not take that along.
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                answers = ingest_quickly(submissions)
+            if answers is not None:
+                return answers
+        with transaction.atomic():
+            return ingest_events(submissions)
+    finally:
+        connection.asks_first = True
 
 
 def _record_merging(submission: Submission) -> Answer:
