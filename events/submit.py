@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 import structlog
 from django.conf import settings
@@ -19,6 +20,9 @@ from events.routing import concerns_somebody
 from events.submission import Answer, Submission
 from hogsend.api.errors import ApiError
 from hogsend.api.writes import busy, drop_dead_connection, refusal, sqlstate, tried
+
+if TYPE_CHECKING:
+    from hogsend.postgres.base import DatabaseWrapper
 
 Outcome = Answer | ApiError
 Runner = Callable[[Sequence[Submission]], list[Outcome]]
@@ -152,7 +156,8 @@ def _alike(submissions: Sequence[Submission]) -> Sequence[Submission]:
 
 
 def _record(submissions: Sequence[Submission]) -> list[Answer]:
-    connection.asks_first = False  # whatever fails here is tried again
+    database = cast("DatabaseWrapper", connection)
+    database.asks_first = False  # whatever fails here is tried again
     try:
         if not concerns_somebody(submissions[0]):
             # Inside somebody's transaction a fault must not take that along.
@@ -163,7 +168,7 @@ def _record(submissions: Sequence[Submission]) -> list[Answer]:
         with transaction.atomic():
             return ingest_events(submissions)
     finally:
-        connection.asks_first = True
+        database.asks_first = True
 
 
 def _record_merging(submission: Submission) -> Answer:
