@@ -87,8 +87,9 @@ def test_each_xdist_worker_has_its_own_valkey_database(run_pytest, tmp_path) -> 
 
 def test_a_killed_run_takes_its_engines_along(run_pytest, tmp_path) -> None:
     process = run_pytest(WAIT="1")
-    eventually((tmp_path / "data").exists, 30)
-    data = Path((tmp_path / "data").read_text())
+    told = tmp_path / "data"
+    eventually(lambda: told.exists() and told.read_text() != "", 30)
+    data = Path(told.read_text())
     postmaster = int((data / "postmaster.pid").read_text().split()[0])
     process.send_signal(signal.SIGKILL)
     process.communicate()
