@@ -1,6 +1,15 @@
 from django.apps import AppConfig
 
+from hogsend.discovery import discover_modules
+
 
 class BucketsConfig(AppConfig):
     name = "buckets"
     verbose_name = "Buckets"
+
+    def ready(self) -> None:
+        """Import what adopters declare, then close the registry."""
+        from buckets.definitions import registry  # noqa: PLC0415 - apps are loaded now
+
+        discover_modules("buckets")
+        registry.freeze()

@@ -1,5 +1,6 @@
 """What authors of journeys, e-mails and lists import. Everything else of the engine is private."""
 
+from buckets.definitions import Bucket
 from conditions.event import event
 from conditions.property import prop
 from conditions.tree import all_of, any_of
@@ -20,6 +21,7 @@ from journeys.sending import send_email
 from lists.definitions import EmailList
 
 __all__ = [
+    "Bucket",
     "Context",
     "Email",
     "EmailHistory",

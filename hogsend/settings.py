@@ -280,6 +280,7 @@ HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 HOGSEND_EVENT_CONSUMERS = [
     "preferences.consumers.change_lists",
     "journeys.consumers.exit_runs",
+    "buckets.consumers.update_buckets",
     "journeys.consumers.enrol",
 ]
 HOGSEND_MAX_HOPS = 8
@@ -291,6 +292,7 @@ HOGSEND_CONTACT_FOLLOWERS = [
     "preferences.followers",
     "emails.followers",
     "tracking.followers",
+    "buckets.followers",
     "journeys.followers",
 ]
 

@@ -1,0 +1,153 @@
+"""What an adopter declares about a bucket."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from django.conf import settings
+
+from buckets.rules import EntryLimit, Transition, event_name, faults_of_criteria, faults_of_policy
+from conditions.property import PropertyCondition
+from conditions.reading import fingerprint, read
+from conditions.tree import ConditionError, Node, events_of
+from hogsend.lib.registry import Registry, declared_at
+
+ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.IGNORECASE)
+
+registry: Registry["Bucket"] = Registry("bucket")
+
+
+class InvalidBucketError(ValueError):
+    """A bucket that cannot be; the message says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A group of people whose membership follows their properties and what they do. Declaring it registers it.
+
+    Args:
+        id: letters, digits, ``.``, ``_`` and ``-``; stands in the names of its events.
+        name: how people call it.
+        criteria: who is in it: conditions on the contact's properties and events, built or in plain form.
+        description: one sentence for those who read the admin.
+        enabled: False keeps its members as they are and judges nobody.
+        entry_limit: how often joining is announced to journeys: ``unlimited``, ``once`` or ``once_per_period``.
+        entry_period: with ``once_per_period``: how long somebody must have been out for it.
+        min_dwell: nobody leaves sooner after joining.
+        max_dwell: everybody leaves then, whatever the criteria say.
+        reconcile_joins: False: nobody joins by the passing of time alone.
+        sync_to_posthog: mirrors membership as a property of the person in PostHog.
+        posthog_property_key: the property's name, ``hogsend_bucket_<id>`` if not given.
+
+    Raises:
+        InvalidBucketError: something in it could never work; all of it is told at once.
+        DuplicateIdError: another bucket carries the id.
+    """
+
+    id: str
+    _: KW_ONLY
+    name: str
+    criteria: Node
+    description: str = ""
+    enabled: bool = True
+    entry_limit: str = EntryLimit.UNLIMITED
+    entry_period: timedelta | None = None
+    min_dwell: timedelta | None = None
+    max_dwell: timedelta | None = None
+    reconcile_joins: bool = True
+    sync_to_posthog: bool = False
+    posthog_property_key: str = ""
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not isinstance(self.id, str) or not ID.fullmatch(self.id):
+            faults.append("its id may hold letters, digits, '.', '_' and '-' only, at most 100")
+        if not self.name.strip():
+            faults.append("it needs a name that people can read")
+        try:
+            # What is given in plain form is kept as what it means.
+            object.__setattr__(self, "criteria", read(self.criteria))
+            faults += faults_of_criteria(self.criteria)
+        except ConditionError as error:
+            faults.append(str(error))
+        faults += faults_of_policy(
+            entry_limit=self.entry_limit,
+            entry_period=self.entry_period,
+            min_dwell=self.min_dwell,
+            max_dwell=self.max_dwell,
+        )
+        if faults:
+            raise InvalidBucketError(f"The bucket {self.id!r} cannot be: {'; '.join(faults)}.")
+        registry.add(self.id, self, declared_at(depth=2))
+
+    @property
+    def entered(self) -> str:
+        """The name of the event of joining."""
+        return event_name(Transition.ENTERED, self.id)
+
+    @property
+    def left(self) -> str:
+        """The name of the event of leaving."""
+        return event_name(Transition.LEFT, self.id)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether ENABLED_BUCKETS lets this bucket exist here."""
+        return settings.ENABLED_BUCKETS is None or self.id in settings.ENABLED_BUCKETS
+
+    @cached_property
+    def criteria_hash(self) -> str:
+        """Changes when the criteria mean something else."""
+        return fingerprint(self.criteria)
+
+    @property
+    def events(self) -> frozenset[str]:
+        """The names of the events that its criteria count."""
+        return events_of(self.criteria)
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """The names of the properties that its criteria look at."""
+        return frozenset(leaf.property for leaf in self.criteria.leaves() if isinstance(leaf, PropertyCondition))
+
+
+@dataclass(frozen=True)
+class Index:
+    """The buckets that exist here by what can change who is in them."""
+
+    buckets: tuple[Bucket, ...]
+    wanted: frozenset[str] | None
+    by_id: Mapping[str, Bucket]
+    by_event: Mapping[str, tuple[Bucket, ...]]
+    by_property: Mapping[str, tuple[Bucket, ...]]
+
+    def concerned(self, *, event: str | None = None, properties: frozenset[str] = frozenset()) -> list[Bucket]:
+        """Return the enabled buckets whose answer an event or a write of properties may change, each once."""
+        found = list(self.by_event.get(event or "", ()))
+        found += [bucket for name in sorted(properties) for bucket in self.by_property.get(name, ())]
+        return list({bucket.id: bucket for bucket in found if bucket.enabled}.values())
+
+
+_index: list[Index] = []
+
+
+def index() -> Index:
+    """Return the index of the registry as it is now; it is built again only when something was declared."""
+    buckets = tuple(registry)
+    if not _index or _index[0].buckets != buckets or _index[0].wanted != settings.ENABLED_BUCKETS:
+        _index[:] = [_build(buckets)]
+    return _index[0]
+
+
+def _build(buckets: tuple[Bucket, ...]) -> Index:
+    by_event: dict[str, tuple[Bucket, ...]] = {}
+    by_property: dict[str, tuple[Bucket, ...]] = {}
+    here = [bucket for bucket in buckets if bucket.is_wanted]
+    for bucket in here:
+        for name in bucket.events:
+            by_event[name] = (*by_event.get(name, ()), bucket)
+        for name in bucket.properties:
+            by_property[name] = (*by_property.get(name, ()), bucket)
+    return Index(buckets, settings.ENABLED_BUCKETS, {one.id: one for one in here}, by_event, by_property)
