@@ -75,3 +75,20 @@ class BucketMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bucket_id} ({self.status})"
+
+
+class WindowEdge(models.Model):
+    """How far time has been followed for one window of a bucket: what happened before has fallen out and was judged."""
+
+    bucket_id = models.TextField()
+    event_name = models.TextField()
+    window = models.DurationField()
+    edge_at = models.DateTimeField(help_text="What fell out of the window before this moment was judged.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["bucket_id", "event_name", "window"], name="window_edge")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bucket_id}: {self.event_name} in {self.window}"

@@ -45,7 +45,7 @@ JUDGE = """
         from judged j
         left join lateral (select count(*) stays from buckets_bucketmembership b
                            where b.contact_id = j.id and b.bucket_id = {bucket} and j.was_in offset 0) h on true
-        where j.belongs and j.membership_id is null
+        where j.belongs and j.membership_id is null and %s
         on conflict do nothing
         returning contact_id, entry_number
     )
@@ -57,6 +57,25 @@ JUDGE = """
     order by 1 desc, 2"""
 LAST_LEFT = """(select max(b.left_at) from buckets_bucketmembership b
                 where b.contact_id = came.contact_id and b.bucket_id = {bucket} and b.status = 'left')"""
+# Who did something that has fallen out of a window since; of very many at one moment nobody is left behind.
+SLICE_END = """
+    select e.occurred_at from events_event e where e.name = %s and e.occurred_at >= %s and e.occurred_at < %s
+    order by e.occurred_at offset %s limit 1"""
+FALLEN_OUT = """
+    select distinct e.contact_id from events_event e where e.name = %s and e.occurred_at >= %s and e.occurred_at < %s"""
+DUE = """
+    select m.contact_id from buckets_bucketmembership m
+    where m.status = 'active' and m.bucket_id = %s and m.leave_due_at <= %s order by m.leave_due_at limit %s"""
+EXPIRED = """
+    select m.contact_id from buckets_bucketmembership m
+    where m.status = 'active' and m.bucket_id = %s and m.max_dwell_at <= %s order by m.max_dwell_at limit %s"""
+EXPIRE = """
+    update buckets_bucketmembership m
+    set status = 'left', left_at = %s, leave_reason = 'maxDwell', leave_due_at = null
+    from contacts_contact c
+    where m.contact_id = any(%s::uuid[]) and m.bucket_id = %s and m.status = 'active' and m.max_dwell_at <= %s
+      and c.id = m.contact_id
+    returning m.contact_id, coalesce(c.external_id, c.anonymous_id, c.id::text), m.entry_number"""
 CLOSE = """
     update buckets_bucketmembership m set status = 'left', left_at = %s, leave_reason = %s, leave_due_at = null
     where m.contact_id = any(%s) and m.status = 'active'"""
@@ -64,7 +83,7 @@ CLOSE = """
 
 @lru_cache(maxsize=1024)
 def judge(bucket: Bucket) -> str:
-    """Return the statement for one bucket; its parameters are the instant, the contacts' ids and the source."""
+    """Return the statement for one bucket; its parameters: the instant, the contacts' ids, the source, who may join."""
     own = quoted(bucket.id)
     announced = {
         "unlimited": "true",

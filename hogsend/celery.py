@@ -22,6 +22,7 @@ app.autodiscover_tasks()
 BEAT: dict[str, tuple[str, int]] = {
     "Wake journey runs that are due": ("journeys.advance", 1),
     "Heal journey runs that stand still": ("journeys.heal", 60),
+    "Move people between buckets as time passes": ("buckets.reconcile", 5),
     "Deliver mail that waits": ("emails.deliver", 5),
     "Resolve mail whose worker died": ("emails.reclaim", 60),
     "Forget expired idempotency keys": ("events.forget_keys", 3600),

@@ -14,20 +14,19 @@ from events.definitions import NewEvent
 
 
 def judge_people(
-    bucket: Bucket, contact_ids: Collection[UUID], *, source: Source, now: datetime, announce: bool = True
+    bucket: Bucket, contact_ids: Collection[UUID], *, source: Source, now: datetime, may_join: bool = True
 ) -> list[NewEvent]:
-    """Let those of the people who belong into ``bucket`` join, and those who do not leave.
+    """Let those of the people who belong into ``bucket`` join, if they ``may_join``, and those who do not leave.
 
-    Returns the events that tell of it, which the caller emits in the same transaction; without ``announce`` joining is
-    told to nobody. The people's locks must be held, so that two judgements of one person follow each other. Repeating
-    it changes nothing.
+    Returns the events that tell of it, which the caller emits in the same transaction. The people's locks must be held,
+    so that two judgements of one person follow each other. Repeating it changes nothing.
     """
     with pipeline() as pipe:
-        rows = pipe.send(statements.judge(bucket), [now, array(contact_ids), source.value]).fetchall()
+        rows = pipe.send(statements.judge(bucket), [now, array(contact_ids), source.value, may_join]).fetchall()
     return [
-        _told(bucket, transition, (contact_id, person), entry_number, source)
+        told(bucket, transition, (contact_id, person), entry_number, source=source)
         for transition, contact_id, person, entry_number, announced in rows
-        if announced and (announce or transition == Transition.LEFT)
+        if announced
     ]
 
 
@@ -39,7 +38,16 @@ def judge_each(concerned: Iterable[tuple[Bucket, UUID]], *, source: Source, now:
     return [event for bucket, ids in people.values() for event in judge_people(bucket, ids, source=source, now=now)]
 
 
-def _told(bucket: Bucket, transition: str, person: tuple[UUID, str], entry_number: int, source: Source) -> NewEvent:
+def told(
+    bucket: Bucket,
+    transition: str,
+    person: tuple[UUID, str],
+    entry_number: int,
+    *,
+    source: Source,
+    reason: LeaveReason = LeaveReason.CRITERIA,
+) -> NewEvent:
+    """Build the event that tells of a transition of a person, given by our own id and the one that the wire knows."""
     contact_id, user_id = person
     properties: dict[str, Any] = {
         "bucketId": bucket.id,
@@ -50,7 +58,7 @@ def _told(bucket: Bucket, transition: str, person: tuple[UUID, str], entry_numbe
         "entryCount": entry_number,
     }
     if transition == Transition.LEFT:
-        properties["reason"] = LeaveReason.CRITERIA.value
+        properties["reason"] = reason.value
     # By our own id: whoever comes back after a deletion begins to count anew under the same user id.
     key = event_key(transition, bucket.id, str(contact_id), entry_number)
     return NewEvent(contact_id, event_name(transition, bucket.id), properties, idempotency_key=key)
