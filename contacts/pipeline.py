@@ -12,9 +12,7 @@ from psycopg.pq.abc import PGresult
 
 # Small or young tables have statistics which make a scan look cheap; every look-up sent through here is an index probe.
 # Up to PostgreSQL 17 a plan that scans all the same looks so dear then that it would be compiled, for 100 ms each time.
-PROBE = """
-    select set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-           set_config('jit', 'off', true)"""
+PROBE = "select contacts_probe()"  # contacts/migrations/0003
 
 
 class Pipeline:

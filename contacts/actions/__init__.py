@@ -3,23 +3,26 @@
 from contacts.actions.delete import delete_contact
 from contacts.actions.erase import Erased, erase_contact
 from contacts.actions.identify import Identified, identify
+from contacts.actions.lock import (
+    Facts,
+    asked_for,
+    facts_of,
+    lock_and_read,
+    lock_contacts,
+    lock_keys,
+    lock_numbers,
+)
 from contacts.actions.merge import (
     MergeError,
     Preview,
     merge_among,
     merge_contacts,
-    merge_owners,
     preview_merge,
     rows_moved,
 )
 from contacts.actions.resolve import (
     ContactRequest,
-    Facts,
     Resolved,
-    asked_for,
-    facts_of,
-    lock_contacts,
-    lock_keys,
     patch_json,
     resolve_among,
     resolve_contacts,
@@ -39,11 +42,12 @@ __all__ = [
     "erase_contact",
     "facts_of",
     "identify",
+    "lock_and_read",
     "lock_contacts",
     "lock_keys",
+    "lock_numbers",
     "merge_among",
     "merge_contacts",
-    "merge_owners",
     "patch_json",
     "preview_merge",
     "resolve_among",

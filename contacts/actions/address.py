@@ -7,7 +7,8 @@ import structlog
 from django.db import transaction
 
 from contacts import following
-from contacts.actions.resolve import lock_and_read, lock_contacts, write_rows
+from contacts.actions.lock import lock_and_read, lock_contacts
+from contacts.actions.resolve import write_rows
 from contacts.definitions import Change
 from contacts.models import Contact
 from contacts.rules import EMAIL

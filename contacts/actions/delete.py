@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from contacts import following
-from contacts.actions.resolve import lock_contacts
+from contacts.actions.lock import lock_contacts
 from contacts.models import Contact, ContactKey
 
 

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils.html import escape
 
 from contacts import following, statements
-from contacts.actions.resolve import lock_contacts
+from contacts.actions.lock import lock_contacts
 from contacts.definitions import Erasure
 from contacts.models import Contact, ContactKey
 from contacts.rules import ANONYMOUS, EMAIL, EXTERNAL, KINDS

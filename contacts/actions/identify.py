@@ -10,8 +10,9 @@ from django.db import transaction
 
 from contacts import following
 from contacts.actions.address import point_mail
+from contacts.actions.lock import begin
 from contacts.actions.merge import merge_among
-from contacts.actions.resolve import ContactRequest, Resolved, begin, resolve_among
+from contacts.actions.resolve import ContactRequest, Resolved, resolve_among
 from contacts.definitions import Change
 from contacts.rules import EMAIL, Key, Keys
 

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from contacts import following, statements
-from contacts.actions.resolve import Facts, lock_and_read, lock_contacts, standard_policy
+from contacts.actions.lock import Facts, lock_and_read, lock_contacts
+from contacts.actions.resolve import standard_policy
 from contacts.definitions import Merge
 from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict
 from contacts.pipeline import pipeline
@@ -35,18 +36,12 @@ class Preview:
     keys: list[tuple[str, str]]
 
 
-def merge_owners(keys: Keys, *, actor: str, now: datetime) -> Policy:
-    """Merge the owners of ``keys`` who are one person, and return the policy under which the keys can be resolved.
-
-    Does nothing for keys of one person, of nobody, or of people who stay apart. The caller resolves the same keys in
-    the same transaction.
-    """
-    with transaction.atomic(savepoint=False):
-        return merge_among(lock_and_read(keys.pairs(), now), keys, actor=actor, now=now)[0]
-
-
 def merge_among(facts: Facts, keys: Keys, *, actor: str, now: datetime) -> tuple[Policy, Facts]:
-    """Do as ``merge_owners``, with what was read under the locks; return with the policy what is true afterwards."""
+    """Merge the owners of ``keys`` who are one person, given what has been read under the locks of all of them.
+
+    Returns the policy under which the keys can be resolved in the same transaction, and what is true afterwards. Does
+    nothing for keys of one person, of nobody, or of people who stay apart.
+    """
     policy = _policy(facts.owners)
     plan = Directory(facts.owners, policy).merges(keys)
     if plan is None:

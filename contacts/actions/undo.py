@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 
 from contacts import following
+from contacts.actions.lock import lock_contacts
 from contacts.actions.merge import NAMES, MergeError, snapshot
-from contacts.actions.resolve import lock_contacts
 from contacts.definitions import Merge
 from contacts.models import Contact, ContactKey, ContactMerge
 from contacts.rules import ANONYMOUS, EMAIL, EXTERNAL, Key, split_again

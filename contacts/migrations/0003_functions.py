@@ -8,6 +8,17 @@ OWN_ID = """
 create function contacts_own_id(kind text, value text) returns uuid language sql immutable parallel safe as $$
     select case when kind = 'external' and value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then value::uuid end
 $$"""
+OWNER = """coalesce((select k.contact_id from contacts_contactkey k where k.kind = w.kind and k.value = w.value),
+                    contacts_own_id(w.kind, w.value))"""
+# For the rest of a transaction its statements probe their indexes, those that check foreign keys at its end included:
+# small or young tables have statistics which make a scan look cheap. Up to PostgreSQL 17 a plan that scans all the same
+# looks so dear then that it would be compiled, for 100 ms each time.
+PROBE = """
+create function contacts_probe() returns void language plpgsql volatile as $$
+begin
+    perform set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+            set_config('jit', 'off', true);
+end $$"""
 LOCK_AND_READ = f"""
 create function contacts_lock_and_read(numbers bigint[], kinds text[], vals text[], at timestamptz)
 returns json language plpgsql volatile {SETTINGS} as $$
@@ -18,10 +29,7 @@ begin
 
     -- 2. Whoever owns them, by id.
     select array_agg(s.id order by s.id) into held
-    from (select distinct coalesce((select k.contact_id from contacts_contactkey k
-                                    where k.kind = w.kind and k.value = w.value),
-                                   contacts_own_id(w.kind, w.value)) id
-          from unnest(kinds, vals) w(kind, value)) s
+    from (select distinct {OWNER} id from unnest(kinds, vals) w(kind, value)) s
     where s.id is not null;
     perform pg_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(held) id;
 
@@ -31,9 +39,7 @@ begin
                    w.kind, w.value, c.id, c.external_id, c.email, c.anonymous_id, c.first_seen_at,
                    c.deleted_at is null, c.merged_into_id, c.last_seen_at < at - interval '1 minute')), '[]')
         from unnest(kinds, vals) w(kind, value)
-        cross join lateral (select coalesce((select k.contact_id from contacts_contactkey k
-                                             where k.kind = w.kind and k.value = w.value),
-                                            contacts_own_id(w.kind, w.value)) id offset 0) k
+        cross join lateral (select {OWNER} id offset 0) k
         cross join lateral (select * from contacts_contact c where c.id = k.id offset 0) c));
 end $$"""
 # A patch is shallow, and a null in it removes the property.
@@ -114,9 +120,8 @@ BEGIN = """
 create function contacts_begin(numbers bigint[], kinds text[], vals text[], at timestamptz)
 returns json language plpgsql volatile as $$
 begin
-    -- Nobody waits for long, and every statement of this transaction probes its indexes.
-    perform set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),
-            set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true);
+    -- Nobody waits for long.
+    perform set_config('lock_timeout', '5s', true), contacts_probe();
     at := coalesce(at, now());
     return json_build_array(at, contacts_lock_and_read(numbers, kinds, vals, at));
 end $$"""
@@ -126,9 +131,7 @@ begin
     -- From each key to its owner and from there to the survivor, in the order of the keys.
     return (
         with recursive chain as (
-            select w.n, coalesce((select k.contact_id from contacts_contactkey k
-                                  where k.kind = w.kind and k.value = w.value),
-                                 contacts_own_id(w.kind, w.value)) id
+            select w.n, {OWNER} id
             from unnest(kinds, vals) with ordinality w(kind, value, n)
             union
             select chain.n, c.merged_into_id
@@ -138,7 +141,8 @@ begin
         )
         select coalesce(json_agg(json_build_array(
                    c.id, c.external_id, c.email, c.anonymous_id, c.timezone, c.timezone_source, c.properties,
-                   c.first_seen_at, c.last_seen_at, c.deleted_at, c.merged_into_id, c.created_at, c.updated_at) order by s.n), '[]')
+                   c.first_seen_at, c.last_seen_at, c.deleted_at, c.merged_into_id, c.created_at, c.updated_at)
+                   order by s.n), '[]')
         from (select id, min(n) n from chain group by id) s
         cross join lateral (select * from contacts_contact c where c.id = s.id offset 0) c
         where c.merged_into_id is null and c.deleted_at is null);
@@ -152,6 +156,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(OWN_ID, "drop function contacts_own_id"),
+        migrations.RunSQL(PROBE, "drop function contacts_probe"),
         migrations.RunSQL(LOCK_AND_READ, "drop function contacts_lock_and_read"),
         migrations.RunSQL(WRITE, "drop function contacts_write"),
         migrations.RunSQL(SEEN, "drop function contacts_seen"),

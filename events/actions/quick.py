@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from contacts.actions import asked_for, patch_json
+from contacts.actions import lock_numbers, patch_json
 from contacts.pipeline import array, call, columns
 from contacts.rules import Key, Keys
 from events.actions.repetitions import answers_of, claims_of, in_order, keep_exits
@@ -89,8 +89,7 @@ def _asked(submissions: Sequence[Submission], parties: dict[Keys, _Party], claim
     events = columns(
         (one.id, parties[one.keys].position, one.name, one.properties_json, one.occurred_at) for one in submissions
     )
-    numbers, _, _ = asked_for(_pairs(parties))
-    return [numbers, *whom, *keys, *events, *claims, array(questions())]
+    return [lock_numbers(_pairs(parties)), *whom, *keys, *events, *claims, array(questions())]
 
 
 def _stored_answers(

@@ -36,9 +36,8 @@ create function events_begin(
 ) returns json language plpgsql volatile as $$
 declare taken json := '[]';
 begin
-    -- Nobody waits for long, and every statement of this transaction probes its indexes.
-    perform set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),
-            set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true);
+    -- Nobody waits for long.
+    perform set_config('lock_timeout', '5s', true), contacts_probe();
     at := coalesce(at, now());
 
     -- Keys of people come before idempotency keys, as everywhere: two batches never wait for each other in a circle.
@@ -90,9 +89,8 @@ declare
     answer json;
     told text[];
 begin
-    -- 1. Nobody waits for long, and what is checked at the end of the transaction probes its indexes, too.
-    perform set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),
-            set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true);
+    -- 1. Nobody waits for long.
+    perform set_config('lock_timeout', '5s', true), contacts_probe();
 
     -- 2. The keys of people, by number.
     perform pg_advisory_xact_lock(n) from unnest(numbers) n;

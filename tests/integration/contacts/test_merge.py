@@ -3,10 +3,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from contacts.actions import MergeError, lock_contacts, merge_contacts, merge_owners, preview_merge, undo_merge
+from contacts.actions import (
+    MergeError,
+    lock_and_read,
+    lock_contacts,
+    merge_among,
+    merge_contacts,
+    preview_merge,
+    undo_merge,
+)
 from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict
 from contacts.queries import contact_by_id, contact_by_key
-from contacts.rules import keys_of
+from contacts.rules import Keys, keys_of
 from events.actions import emit_events
 from events.definitions import NewEvent
 from events.models import Event
@@ -15,6 +23,11 @@ from tests.people import SEEN, ada, ben, cleo, dora, person
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def merge_owners(asked: Keys) -> None:
+    """Make the owners of these keys one, as an event that brings them would."""
+    merge_among(lock_and_read(asked.pairs(), NOW), asked, actor="event", now=NOW)
 
 
 def merged(survivor: Contact, absorbed: Contact) -> ContactMerge:
@@ -78,7 +91,7 @@ def test_a_chain_of_merges_leads_every_key_to_the_last():
 
 def test_two_known_people_can_be_merged_by_hand():
     first, second = ada(), dora()
-    merge_owners(keys_of(user_id="ada", email="dora@example.com"), actor="event", now=NOW)
+    merge_owners(keys_of(user_id="ada", email="dora@example.com"))
     assert not ContactMerge.objects.exists()
     KeyConflict.objects.create(
         contact=first, other=second, kind="email", value="dora@example.com", first_seen_at=NOW, last_seen_at=NOW
@@ -104,7 +117,7 @@ def test_somebody_cannot_be_merged_with_themselves_or_with_who_is_gone():
 def test_the_owners_of_keys_that_came_together_are_merged_into_the_known_one():
     known, address, visitor = ada(), ben(), cleo()
     asked = keys_of(user_id="ada", email="ben@example.com", anonymous_id="cleo-visit")
-    merge_owners(asked, actor="event", now=NOW)
+    merge_owners(asked)
     assert {contact_by_id(one.pk) for one in (known, address, visitor)} == {known}
     assert ContactMerge.objects.count() == 2
 
@@ -156,7 +169,7 @@ def test_what_happened_after_the_merge_stays_with_the_survivor():
 def test_who_was_kept_apart_once_is_not_merged_again_by_an_event():
     known, visitor = ada(), cleo()
     undo_merge(merge_id=merged(known, visitor).pk, actor="staff", now=NOW)
-    merge_owners(keys_of(user_id="ada", anonymous_id="cleo-visit"), actor="event", now=NOW)
+    merge_owners(keys_of(user_id="ada", anonymous_id="cleo-visit"))
     assert contact_by_id(visitor.pk) == visitor
 
 
