@@ -5,10 +5,11 @@ from buckets.definitions import index
 from buckets.models import Source
 from buckets.rules import PREFIX
 from events.definitions import Batch
+from events.routing import Consumer
 from events.submission import Submission
 
 
-def update_buckets(batch: Batch) -> None:
+def _judge(batch: Batch) -> None:
     """Judge the people of the batch by the buckets that its events and patches concern.
 
     What buckets cause themselves moves nobody.
@@ -30,4 +31,4 @@ def _concerns(submission: Submission) -> bool:
     return bool(index().concerned(event=submission.name, properties=frozenset(submission.patch or ())))
 
 
-update_buckets.concerns = _concerns  # type: ignore[attr-defined]
+update_buckets = Consumer(_judge, concerns=_concerns)

@@ -1,17 +1,11 @@
 """Who hears of recorded events, in which order: the consumers named in HOGSEND_EVENT_CONSUMERS.
 
-A consumer is a function ``consumer(batch: Batch) -> None``. It may carry further functions as attributes:
-
-event_names(): The names it reacts to one by one: two such events of one person never reach it in the same batch.
-concerns(submission): Whether it reacts to an event at all. What concerns no consumer is recorded the short way and told
-    to nobody (events/actions/quick.py). Without it every event concerns the consumer.
-hear(answer): What it has to say of people to whom only such events happened, as exits by contact, from the answer of
-    the database function that its attribute ``question`` names, which takes the contacts' ids and returns JSON.
+A consumer is a Consumer, or a plain function ``consumer(batch: Batch) -> None``, whom every event concerns.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +14,30 @@ from django.utils.module_loading import import_string
 from events.definitions import Batch, Exit
 from events.submission import Submission
 
-Consumer = Callable[[Batch], None]
+
+@dataclass(frozen=True)
+class Consumer:
+    """A reaction to a batch, inside the recording transaction and under the locks of all contacts in the batch.
+
+    Attributes:
+        react: Does it.
+        concerns: Whether it reacts to an event at all. What concerns no consumer is recorded the short way and told to
+            nobody (events/actions/quick.py).
+        event_names: The names it reacts to one by one: two such events of one person never reach it in the same batch.
+        question: A function of the database, from the ids of people to JSON, asked about those to whom only events
+            happened that concern nobody.
+        hear: What its answer means, as exits by contact.
+    """
+
+    react: Callable[[Batch], None]
+    concerns: Callable[[Submission], bool] = lambda _: True
+    event_names: Callable[[], frozenset[str]] = frozenset
+    question: str = ""
+    hear: Callable[[str], dict[UUID, tuple[Exit, ...]]] = lambda _: {}
+
+    def __call__(self, batch: Batch) -> None:
+        """React."""
+        self.react(batch)
 
 
 def tell(batch: Batch) -> None:
@@ -36,37 +53,29 @@ def consumers() -> tuple[Consumer, ...]:
 
 def told_alone() -> frozenset[str]:
     """Return the event names of which a batch holds at most one per person."""
-    return frozenset().union(*(names() for names in _attributes("event_names") if names is not None))
+    return frozenset().union(*(consumer.event_names() for consumer in consumers()))
 
 
 def concerns_somebody(submission: Submission) -> bool:
     """Say whether a consumer may react to this event."""
-    return any(concerns is None or concerns(submission) for concerns in _attributes("concerns"))
+    return any(consumer.concerns(submission) for consumer in consumers())
 
 
 def questions() -> list[str]:
     """Return the functions of the database that consumers want to be asked about the people of a batch."""
-    return [question for question in _attributes("question") if question is not None]
+    return [consumer.question for consumer in consumers() if consumer.question]
 
 
 def hear(answers: Sequence[str]) -> dict[UUID, tuple[Exit, ...]]:
-    """Let the consumers say what their questions' answers mean."""
+    """Let the consumers say what the answers to their questions mean."""
     found: dict[UUID, tuple[Exit, ...]] = {}
-    asking = [consumer for consumer in consumers() if getattr(consumer, "question", None) is not None]
+    asking = (consumer for consumer in consumers() if consumer.question)
     for consumer, answer in zip(asking, answers, strict=True):
-        found.update(consumer.hear(answer))  # type: ignore[attr-defined]
+        found.update(consumer.hear(answer))
     return found
-
-
-def _attributes(name: str) -> tuple[Any, ...]:
-    return _find(tuple(settings.HOGSEND_EVENT_CONSUMERS), name)
-
-
-@lru_cache(maxsize=32)
-def _find(paths: tuple[str, ...], name: str) -> tuple[Any, ...]:
-    return tuple(getattr(consumer, name, None) for consumer in _load(paths))
 
 
 @lru_cache(maxsize=8)
 def _load(paths: tuple[str, ...]) -> tuple[Consumer, ...]:
-    return tuple(import_string(path) for path in paths)
+    found = (import_string(path) for path in paths)
+    return tuple(one if isinstance(one, Consumer) else Consumer(one) for one in found)

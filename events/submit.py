@@ -5,8 +5,8 @@ has queued meanwhile, one of the waiting leads next. An idle server answers at o
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -134,9 +134,10 @@ def run(submissions: Sequence[Submission]) -> list[Outcome]:
     """
     outcomes: list[Outcome] = []
     while len(outcomes) < len(submissions):
-        alike = _alike(submissions[len(outcomes) :])
+        alike, concerning = _alike(submissions[len(outcomes) :])
         try:
-            outcomes += _record(alike)
+            with _taken_unasked():
+                outcomes += _record(alike) if concerning else _record_quickly(alike)
         except MergeNeededError as needed:
             outcomes += run(alike[: needed.position])
             outcomes.append(_alone(alike[needed.position]))
@@ -148,27 +149,34 @@ def run(submissions: Sequence[Submission]) -> list[Outcome]:
     return outcomes
 
 
-def _alike(submissions: Sequence[Submission]) -> Sequence[Submission]:
-    """Return the first ones, as far as they all concern somebody or all do not."""
+def _alike(submissions: Sequence[Submission]) -> tuple[Sequence[Submission], bool]:
+    """Return the first ones, as far as they all concern somebody or all do not, and which of the two it is."""
     concerning = concerns_somebody(submissions[0])
     end = next((n for n, one in enumerate(submissions) if concerns_somebody(one) is not concerning), len(submissions))
-    return submissions[:end]
+    return submissions[:end], concerning
+
+
+@contextmanager
+def _taken_unasked() -> Iterator[None]:
+    """Take a connection without asking whether it works: whatever fails in the block is tried again."""
+    database = cast("DatabaseWrapper", connection)
+    database.asks_first = False
+    try:
+        yield
+    finally:
+        database.asks_first = True
+
+
+def _record_quickly(submissions: Sequence[Submission]) -> list[Answer]:
+    # Inside somebody's transaction a fault must not take that along.
+    with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        answers = ingest_quickly(submissions)
+    return _record(submissions) if answers is None else answers
 
 
 def _record(submissions: Sequence[Submission]) -> list[Answer]:
-    database = cast("DatabaseWrapper", connection)
-    database.asks_first = False  # whatever fails here is tried again
-    try:
-        if not concerns_somebody(submissions[0]):
-            # Inside somebody's transaction a fault must not take that along.
-            with transaction.atomic() if connection.in_atomic_block else nullcontext():
-                answers = ingest_quickly(submissions)
-            if answers is not None:
-                return answers
-        with transaction.atomic():
-            return ingest_events(submissions)
-    finally:
-        database.asks_first = True
+    with transaction.atomic():
+        return ingest_events(submissions)
 
 
 def _record_merging(submission: Submission) -> Answer:

@@ -223,7 +223,6 @@ class Index:
     wanted: frozenset[str] | None
     by_trigger: dict[str, tuple[Journey, ...]]
     by_id: dict[str, Journey]
-    trigger_names: frozenset[str]
     exit_names: frozenset[str]
     exitable: tuple[str, ...]
 
@@ -249,7 +248,6 @@ def _build(journeys: tuple[Journey, ...]) -> Index:
         wanted=settings.ENABLED_JOURNEYS,
         by_trigger=by_trigger,
         by_id={declared.id: declared for declared in journeys},
-        trigger_names=frozenset(by_trigger),
         exit_names=frozenset(rule.event for declared in journeys for rule in declared.exit_on),
         exitable=tuple(declared.id for declared in journeys if declared.exit_on),
     )

@@ -1,6 +1,7 @@
 """How consent reacts to recorded events: what they say about lists is done."""
 
 from events.definitions import Batch, RecordedEvent
+from events.routing import Consumer
 from preferences.actions import change_many
 from preferences.memberships import NO_EMAIL, choices_of, refusals_of
 from preferences.models import ConsentChange
@@ -8,7 +9,7 @@ from preferences.queries import reachable
 from preferences.rules import Choice
 
 
-def change_lists(batch: Batch) -> None:
+def _change(batch: Batch) -> None:
     """Change the lists that events of the batch name; what cannot be done is answered, and fails nothing."""
     speaking = [event for event in batch.events if event.lists]
     if not speaking:
@@ -31,4 +32,4 @@ def _split(event: RecordedEvent, *, reachable: bool) -> tuple[list[Choice], str]
     return choices_of(event.contact_id, possible, door=ConsentChange.Door.API.value), " ".join(refused.values())
 
 
-change_lists.concerns = lambda submission: bool(submission.lists)  # type: ignore[attr-defined]
+change_lists = Consumer(_change, concerns=lambda submission: bool(submission.lists))

@@ -11,6 +11,7 @@ from django.utils.encoding import iri_to_uri
 from django.views.decorators.csrf import csrf_exempt
 
 from emails.models import EmailSend, TrackedLink
+from hogsend.api.proxy import told_by_proxy
 from hogsend.clock import database_now
 from tracking.actions import Visit, record_hit
 from tracking.queries import link_of, send_of
@@ -81,10 +82,8 @@ def _visit(request: HttpRequest) -> Visit:
 
 
 def _ip(request: HttpRequest) -> str | None:
-    """Return where the request came from: where there is a proxy, what it has added behind the client's own word."""
-    seen = request.META.get("REMOTE_ADDR", "")
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2] if settings.HOGSEND_BEHIND_PROXY else ""
-    return _valid_ip(told) or _valid_ip(seen)
+    """Return where the request came from, as far as it can be trusted."""
+    return _valid_ip(told_by_proxy(request)) or _valid_ip(request.META.get("REMOTE_ADDR", ""))
 
 
 def _valid_ip(text: str) -> str | None:

@@ -11,6 +11,7 @@ from rest_framework.throttling import BaseThrottle
 
 from hogsend.api.errors import ApiError
 from hogsend.api.limits import Limiter
+from hogsend.api.proxy import told_by_proxy
 from hogsend.api.shared_window import SharedWindow
 from hogsend.api.window import Verdict
 
@@ -35,11 +36,7 @@ def count(request: Request, cost: int = 1) -> None:
     """Count ``cost`` against the limit of the caller. Raises ApiError 429, counting nothing, when it does not fit."""
     if (bucket := _bucket(request)) is None:
         return
-    name, limit = bucket
-    verdict = limiter(settings.REDIS_URL).take(name, limit=limit, cost=cost)
-    _note(request, verdict)
-    if verdict.wait:
-        raise _refusal(verdict, cost)
+    _take(request, *bucket, cost)
 
 
 def count_items(request: Request, number: int) -> None:
@@ -57,10 +54,7 @@ def count_items(request: Request, number: int) -> None:
 def count_delivery(request: Request, source_id: str) -> None:
     """Count a webhook that has proven to come from its source against the limit of that source. Raises ApiError 429."""
     if limit := settings.HOGSEND_RATE_LIMITS[WEBHOOKS]:
-        verdict = limiter(settings.REDIS_URL).take(f"{WEBHOOKS}:{source_id}", limit=limit)
-        _note(request, verdict)
-        if verdict.wait:
-            raise _refusal(verdict, 1)
+        _take(request, f"{WEBHOOKS}:{source_id}", limit)
 
 
 def count_stranger(request: HttpRequest) -> None:
@@ -76,12 +70,8 @@ def count_stranger(request: HttpRequest) -> None:
 
 def address_of(request: HttpRequest) -> str:
     """Return where the request came from, as far as it can be trusted; of IPv6 the network, which one host owns."""
-    given = request.META.get("REMOTE_ADDR", "")
-    if settings.HOGSEND_BEHIND_PROXY:
-        # The last one was written by the proxy in front; whatever stands before it is the client's word.
-        given = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or given
     try:
-        address = ipaddress.ip_address(given)
+        address = ipaddress.ip_address(told_by_proxy(request) or request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return "unknown"
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)  # noqa: PLR2004
@@ -98,6 +88,13 @@ def _bucket(request: Request) -> tuple[str, int] | None:
     limit = settings.HOGSEND_RATE_LIMITS.get(part, 0)
     caller = cast("Caller | None", request.auth)
     return (f"{part}:{caller.id}", limit) if limit and caller is not None else None
+
+
+def _take(request: Request, name: str, limit: int, cost: int = 1) -> None:
+    verdict = limiter(settings.REDIS_URL).take(name, limit=limit, cost=cost)
+    _note(request, verdict)
+    if verdict.wait:
+        raise _refusal(verdict, cost)
 
 
 def _note(request: Request, verdict: Verdict) -> None:

@@ -11,7 +11,8 @@ def listeners(settings):
     settings.HOGSEND_EVENT_CONSUMERS = []
 
     def choose(*consumers) -> None:
-        settings.HOGSEND_EVENT_CONSUMERS = [f"{probes.HERE}.{consumer.__name__}" for consumer in consumers]
+        names = {id(one): name for name, one in vars(probes).items()}
+        settings.HOGSEND_EVENT_CONSUMERS = [f"{probes.HERE}.{names[id(consumer)]}" for consumer in consumers]
 
     return choose
 

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from django.db import connection
 
 from events.definitions import Batch, Exit, NewEvent
+from events.routing import Consumer
 
 HERE = "tests.integration.events.probes"
 THRESHOLD = 3
@@ -27,11 +28,7 @@ def note(batch: Batch) -> None:
     seen.append([(event.name, event.hop) for event in batch.events])
 
 
-def note_one_by_one(batch: Batch) -> None:
-    note(batch)
-
-
-note_one_by_one.event_names = lambda: frozenset({"start", "stop"})
+note_one_by_one = Consumer(note, event_names=lambda: frozenset({"start", "stop"}))
 
 
 def end_a_run(batch: Batch) -> None:

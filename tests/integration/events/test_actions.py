@@ -45,9 +45,9 @@ def test_without_such_names_everything_is_told_at_once(listeners):
 
 def test_consumers_are_told_in_the_order_of_the_settings_and_read_anew(listeners, settings):
     settings.HOGSEND_EVENT_CONSUMERS = [f"{probes.HERE}.{name}" for name in ("end_a_run", "note")]
-    assert [one.__name__ for one in consumers()] == ["end_a_run", "note"]
+    assert [one.react.__name__ for one in consumers()] == ["end_a_run", "note"]
     settings.HOGSEND_EVENT_CONSUMERS = [f"{probes.HERE}.note"]
-    assert [one.__name__ for one in consumers()] == ["note"]
+    assert [one.react.__name__ for one in consumers()] == ["note"]
 
 
 def test_what_a_consumer_causes_is_recorded_one_hop_further_and_told(listeners):
