@@ -23,7 +23,7 @@ class InvalidBucketError(ValueError):
     """A bucket that cannot be; the message says what to write instead."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bucket:
     """A group of people whose membership follows their properties and what they do. Declaring it registers it.
 
@@ -38,8 +38,6 @@ class Bucket:
         min_dwell: nobody leaves sooner after joining.
         max_dwell: everybody leaves then, whatever the criteria say.
         reconcile_joins: False: nobody joins by the passing of time alone.
-        sync_to_posthog: mirrors membership as a property of the person in PostHog.
-        posthog_property_key: the property's name, ``hogsend_bucket_<id>`` if not given.
 
     Raises:
         InvalidBucketError: something in it could never work; all of it is told at once.
@@ -57,8 +55,6 @@ class Bucket:
     min_dwell: timedelta | None = None
     max_dwell: timedelta | None = None
     reconcile_joins: bool = True
-    sync_to_posthog: bool = False
-    posthog_property_key: str = ""
 
     def __post_init__(self) -> None:
         faults = []

@@ -4,17 +4,15 @@ from datetime import timedelta
 from functools import lru_cache
 
 from buckets.definitions import Bucket
-from conditions.durations import milliseconds
+from buckets.rules import EntryLimit
+from conditions.durations import interval
 from conditions.tree import quoted
 
 JUDGE = """
     with p as (select %s::timestamptz as now),
     judged as materialized (
         select c.id, coalesce(c.external_id, c.anonymous_id, c.id::text) as person,
-               m.id as membership_id, m.entered_at, m.leave_due_at, p.now,
-               exists(select 1 from buckets_bucketmembership b
-                      where b.contact_id = c.id and b.bucket_id = {bucket}) as was_in,
-               ({criteria}) as belongs
+               m.id as membership_id, m.entered_at, m.leave_due_at, p.now, ({criteria}) as belongs
         from p
         cross join unnest(%s::uuid[]) u(id)
         cross join lateral (select * from contacts_contact c
@@ -41,10 +39,10 @@ JUDGE = """
     came as (
         insert into buckets_bucketmembership
             (id, contact_id, bucket_id, status, entry_number, source, entered_at, leave_reason, max_dwell_at)
-        select hogsend_uuid7(), j.id, {bucket}, 'active', 1 + coalesce(h.stays, 0), %s, j.now, '', j.now + {max_dwell}
+        select hogsend_uuid7(), j.id, {bucket}, 'active', 1 + before.stays, %s, j.now, '', j.now + {max_dwell}
         from judged j
-        left join lateral (select count(*) stays from buckets_bucketmembership b
-                           where b.contact_id = j.id and b.bucket_id = {bucket} and j.was_in offset 0) h on true
+        cross join lateral (select count(*) stays from buckets_bucketmembership b
+                            where b.contact_id = j.id and b.bucket_id = {bucket} offset 0) before
         where j.belongs and j.membership_id is null and %s
         on conflict do nothing
         returning contact_id, entry_number
@@ -84,24 +82,19 @@ CLOSE = """
 @lru_cache(maxsize=1024)
 def judge(bucket: Bucket) -> str:
     """Return the statement for one bucket; its parameters: the instant, the contacts' ids, the source, who may join."""
-    own = quoted(bucket.id)
+    own, never = quoted(bucket.id), timedelta(0)
+    period = "" if bucket.entry_period is None else f"<= p.now - {interval(bucket.entry_period)}"
     announced = {
-        "unlimited": "true",
-        "once": "false",
-        "once_per_period": "true"
-        if bucket.entry_period is None
-        else f"coalesce({LAST_LEFT.format(bucket=own)} <= p.now - {_interval(bucket.entry_period)}, true)",
-    }[bucket.entry_limit]
+        EntryLimit.UNLIMITED: "true",
+        EntryLimit.ONCE: "false",
+        EntryLimit.ONCE_PER_PERIOD: f"coalesce({LAST_LEFT.format(bucket=own)} {period}, true)" if period else "true",
+    }[EntryLimit(bucket.entry_limit)]
     # The criteria may hold braces and per cent signs; neither is ours to read.
     parts = {
         "bucket": own,
         "criteria": bucket.criteria.sql("p.now"),
-        "min_dwell": _interval(bucket.min_dwell),
-        "max_dwell": "null::interval" if bucket.max_dwell is None else _interval(bucket.max_dwell),
+        "min_dwell": interval(bucket.min_dwell or never),
+        "max_dwell": "null::interval" if bucket.max_dwell is None else interval(bucket.max_dwell),
         "announced": announced,
     }
     return JUDGE.format(**{name: text.replace("%", "%%") for name, text in parts.items()})
-
-
-def _interval(duration: timedelta | None) -> str:
-    return f"interval '{milliseconds(duration or timedelta(0))} milliseconds'"

@@ -44,3 +44,8 @@ def in_words(duration: timedelta) -> str:
             count = total // size
             return f"{count} {word}{'' if count == 1 else 's'}"
     return f"{total / 1000:g} seconds"
+
+
+def interval(duration: timedelta) -> str:
+    """Write it as a literal of SQL."""
+    return f"interval '{milliseconds(duration)} milliseconds'"

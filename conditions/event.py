@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
-from conditions.durations import duration_data, duration_of, in_words, milliseconds
-from conditions.operators import is_number
+from conditions.durations import duration_data, duration_of, in_words, interval, milliseconds
+from conditions.operators import canonical_number, is_number
 from conditions.tree import ConditionError, Node, Person, quoted, storable
 
 T = TypeVar("T")
@@ -66,8 +66,8 @@ class EventCondition(Node):
     def canonical(self) -> dict[str, Any]:
         """Return the plain form, the window in milliseconds."""
         data = self.as_data()
-        if isinstance(self.value, float) and self.value.is_integer():
-            data["value"] = int(self.value)
+        if "value" in data:
+            data["value"] = canonical_number(self.value)
         return data if self.window is None else {**data, "within": milliseconds(self.window)}
 
     def is_true_of(self, person: Person) -> bool:
@@ -78,7 +78,7 @@ class EventCondition(Node):
 
     def sql(self, now: str) -> str:
         """Look for as many rows as decide, in the index of the contact's events."""
-        window = "" if self.window is None else f" and e.occurred_at >= {now} - {_interval(self.window)}"
+        window = "" if self.window is None else f" and e.occurred_at >= {now} - {interval(self.window)}"
         rows = f"select 1 from events_event e where e.contact_id = c.id and e.name = {quoted(self.name)}{window}"  # noqa: S608 - quoted
         return _judged(
             self,
@@ -109,8 +109,7 @@ class EventCondition(Node):
         return self.window
 
 
-# How many there must be at least for the operator to be true, for counts are whole; None is for "exactly", never true
-# of a broken number.
+# What the operator asks in whole events: how many there must be at least, and with "lt" and "lte" must not be.
 LEAST: Final[Mapping[str, Callable[[float], int]]] = {
     "gt": lambda value: math.floor(value) + 1,
     "gte": math.ceil,
@@ -140,10 +139,6 @@ def _at_least(rows: str, least: int) -> str:
     if least == 1:
         return f"exists({rows})"
     return f"(select count(*) from ({rows} limit {least}) so_many) >= {least}"  # noqa: S608 - quoted above
-
-
-def _interval(window: timedelta) -> str:
-    return f"interval '{milliseconds(window)} milliseconds'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     )
 
 
+def canonical_number(value: Any) -> Any:
+    """Return a whole number as an integer, for 1.0 is 1; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from conditions.operators import OPERATORS
+from conditions.operators import OPERATORS, canonical_number
 from conditions.tree import ConditionError, Node, Person, quoted, storable
 
 Scalar = str | int | float | bool
@@ -64,8 +64,7 @@ class PropertyCondition(Node):
     def canonical(self) -> dict[str, Any]:
         """Return the plain form; 1.0 is 1."""
         data = self.as_data()
-        whole = isinstance(self.value, float) and self.value.is_integer()
-        return {**data, "value": int(self.value)} if whole and self.value is not None else data
+        return {**data, "value": canonical_number(self.value)} if "value" in data else data
 
     def as_data(self) -> dict[str, Any]:
         """Return the plain form, with ``value`` only where the operator takes one."""

@@ -1,13 +1,13 @@
 """Conditions from what an adopter writes: built, or in plain form. Checked here, where it was written."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from conditions.event import EventCondition
 from conditions.property import PropertyCondition
-from conditions.tree import MAX_DEPTH, Composite, ConditionError, Node
+from conditions.tree import Composite, ConditionError, Node
 
 Plain = Node | Mapping[str, Any]
 Where = Plain | Iterable[Plain]
@@ -19,23 +19,23 @@ LEAVES: Final[Mapping[str, Callable[[Mapping[str, Any]], Node]]] = {
 }
 
 
-def read(condition: object, *, allowed: Iterable[str] = LEAVES, depth: int = 1) -> Node:
+def read(condition: object, *, allowed: Collection[str] = LEAVES) -> Node:
     """Return the condition, from its plain form if it has that, made of leaves that are ``allowed``.
 
     Raises ConditionError with what to write instead.
     """
     if isinstance(condition, Node):
-        _check_leaves(condition, tuple(allowed))
+        for leaf in condition.leaves():
+            if leaf.kind not in allowed:
+                raise _stranger(leaf.kind, allowed)
         return condition
     if not isinstance(condition, Mapping):
         raise ConditionError(f"{condition!r} is not a condition; write one like prop('plan').eq('trial').")
-    kind = str(condition.get("type"))
+    kind = condition.get("type")
     if kind == Composite.kind:
-        return _composite(condition, tuple(allowed), depth)
-    if kind not in LEAVES or kind not in allowed:
-        raise ConditionError(
-            f"There is no condition of type {condition.get('type')!r}; here it can be: {_list(allowed)}."
-        )
+        return _composite(condition, allowed)
+    if not isinstance(kind, str) or kind not in LEAVES or kind not in allowed:
+        raise _stranger(kind, allowed)
     return LEAVES[kind](condition)
 
 
@@ -59,22 +59,12 @@ def fingerprint(node: Node) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _composite(data: Mapping[str, Any], allowed: tuple[str, ...], depth: int) -> Composite:
+def _composite(data: Mapping[str, Any], allowed: Collection[str]) -> Composite:
     conditions = data.get("conditions")
     if set(data) - {"type", "operator", "conditions"} or not isinstance(conditions, list | tuple):
         raise ConditionError("A combination of conditions has an operator ('and' or 'or') and a list of conditions.")
-    if depth >= MAX_DEPTH:
-        raise ConditionError(f"Conditions nest deeper than {MAX_DEPTH}; say it more simply.")
-    return Composite(
-        str(data.get("operator")), tuple(read(one, allowed=allowed, depth=depth + 1) for one in conditions)
-    )
+    return Composite(str(data.get("operator")), tuple(read(one, allowed=allowed) for one in conditions))
 
 
-def _check_leaves(node: Node, allowed: tuple[str, ...]) -> None:
-    for leaf in node.leaves():
-        if leaf.kind not in allowed:
-            raise ConditionError(f"There is no condition of type {leaf.kind!r} here; use: {_list(allowed)}.")
-
-
-def _list(kinds: Iterable[str]) -> str:
-    return ", ".join(kinds)
+def _stranger(kind: object, allowed: Collection[str]) -> ConditionError:
+    return ConditionError(f"There is no condition of type {kind!r} here; use: {', '.join(allowed)}.")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
+from psycopg import sql
+
 MAX_DEPTH: Final = 20
 
 
@@ -134,8 +136,7 @@ def any_of(*conditions: Node) -> Composite:
 
 def quoted(text: str) -> str:
     """Write a text as a literal of SQL, whatever it holds."""
-    body = text.replace("'", "''")
-    return f"'{body}'" if "\\" not in body else "E'" + body.replace("\\", "\\\\") + "'"
+    return sql.quote(text).strip()
 
 
 def storable(text: str) -> bool:

@@ -1,9 +1,9 @@
 """Move people whom only time has moved: events fall out of windows, shortest and longest stays end.
 
-Nothing is looked at but what has changed since the last time: no member, no person and no event twice.
+Nothing is looked at but what has changed since the last time, and for half a minute what has changed just before.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from events.actions import emit_events
 from events.definitions import NewEvent
 
 SLICE = 2000  # events or people in one transaction
-# An event may be committed a while after the moment that it was recorded under: its edge is looked at once more.
+# An event may be committed a while after the moment that it was recorded under: its edge is looked at for so long.
 OVERLAP = timedelta(seconds=30)
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended('bucket:' || %s, 0))"
 
@@ -98,23 +98,19 @@ def _judge(bucket: Bucket, people: Collection[UUID], now: datetime, done: Reconc
     _emit(events, now, done)
 
 
-def _expired(bucket: Bucket, people: Collection[UUID], now: datetime) -> Iterator[NewEvent]:
+def _expired(bucket: Bucket, people: Collection[UUID], now: datetime) -> list[NewEvent]:
     rows = _rows(statements.EXPIRE, [now, array(people), bucket.id, now])
-    for contact_id, person, entry_number in rows:
-        yield told(
-            bucket,
-            Transition.LEFT,
-            (contact_id, person),
-            entry_number,
-            source=Source.RECONCILE,
-            reason=LeaveReason.MAX_DWELL,
-        )
+    left, source, reason = Transition.LEFT, Source.RECONCILE, LeaveReason.MAX_DWELL
+    return [
+        told(bucket, left, (contact_id, person), entry_number, source=source, reason=reason)
+        for contact_id, person, entry_number in rows
+    ]
 
 
-def _emit(events: Iterator[NewEvent] | Sequence[NewEvent], now: datetime, done: Reconciled) -> None:
-    if news := list(events):
-        emit_events(news, now=now)
-        done.told += len(news)
+def _emit(events: Sequence[NewEvent], now: datetime, done: Reconciled) -> None:
+    if events:
+        emit_events(events, now=now)
+        done.told += len(events)
 
 
 def _locked(bucket: Bucket) -> bool:

@@ -69,6 +69,7 @@ def test_all_faults_are_told_at_once():
 def test_equal_shortest_and_longest_stays_and_an_absence_in_a_window_are_good():
     declare(id="same", min_dwell=DAY, max_dwell=DAY)
     declare(id="quiet", criteria=QUIET)
+    assert [bucket.id for bucket in registry] == ["same", "quiet"]
 
 
 def test_an_id_is_given_once():
