@@ -113,8 +113,6 @@ class Bucket:
 class Index:
     """The buckets that exist here by what can change who is in them."""
 
-    buckets: tuple[Bucket, ...]
-    wanted: frozenset[str] | None
     by_id: Mapping[str, Bucket]
     by_event: Mapping[str, tuple[Bucket, ...]]
     by_property: Mapping[str, tuple[Bucket, ...]]
@@ -126,24 +124,18 @@ class Index:
         return list({bucket.id: bucket for bucket in found if bucket.enabled}.values())
 
 
-_index: list[Index] = []
-
-
 def index() -> Index:
-    """Return the index of the registry as it is now; it is built again only when something was declared."""
-    buckets = tuple(registry)
-    if not _index or _index[0].buckets != buckets or _index[0].wanted != settings.ENABLED_BUCKETS:
-        _index[:] = [_build(buckets)]
-    return _index[0]
+    """Return the index of the registry as it is now."""
+    return registry.derived(_build, settings.ENABLED_BUCKETS)
 
 
-def _build(buckets: tuple[Bucket, ...]) -> Index:
+def _build(buckets: tuple[Bucket, ...], wanted: frozenset[str] | None) -> Index:
     by_event: dict[str, tuple[Bucket, ...]] = {}
     by_property: dict[str, tuple[Bucket, ...]] = {}
-    here = [bucket for bucket in buckets if bucket.is_wanted]
+    here = [bucket for bucket in buckets if wanted is None or bucket.id in wanted]
     for bucket in here:
         for name in bucket.events:
             by_event[name] = (*by_event.get(name, ()), bucket)
         for name in bucket.properties:
             by_property[name] = (*by_property.get(name, ()), bucket)
-    return Index(buckets, settings.ENABLED_BUCKETS, {one.id: one for one in here}, by_event, by_property)
+    return Index({one.id: one for one in here}, by_event, by_property)

@@ -219,33 +219,23 @@ def _suppress(value: object, journey_id: str) -> timedelta:
 class Index:
     """The declared journeys by the events that concern them."""
 
-    journeys: tuple[Journey, ...]
-    wanted: frozenset[str] | None
     by_trigger: dict[str, tuple[Journey, ...]]
     by_id: dict[str, Journey]
     exit_names: frozenset[str]
     exitable: tuple[str, ...]
 
 
-_index: list[Index] = []
-
-
 def index() -> Index:
-    """Return the index of the registry as it is now; it is built again only when something was declared."""
-    journeys = tuple(registry)
-    if not _index or _index[0].journeys != journeys or _index[0].wanted != settings.ENABLED_JOURNEYS:
-        _index[:] = [_build(journeys)]
-    return _index[0]
+    """Return the index of the registry as it is now."""
+    return registry.derived(_build, settings.ENABLED_JOURNEYS)
 
 
-def _build(journeys: tuple[Journey, ...]) -> Index:
+def _build(journeys: tuple[Journey, ...], wanted: frozenset[str] | None) -> Index:
     by_trigger: dict[str, tuple[Journey, ...]] = {}
     for declared in journeys:
-        if declared.is_wanted:
+        if wanted is None or declared.id in wanted:
             by_trigger[declared.trigger] = (*by_trigger.get(declared.trigger, ()), declared)
     return Index(
-        journeys=journeys,
-        wanted=settings.ENABLED_JOURNEYS,
         by_trigger=by_trigger,
         by_id={declared.id: declared for declared in journeys},
         exit_names=frozenset(rule.event for declared in journeys for rule in declared.exit_on),

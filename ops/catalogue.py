@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from buckets.definitions import registry as buckets
 from emails.definitions import registry as emails
 from events.sources.definitions import registry as sources
 from hogsend.lib.registry import Registry
@@ -14,7 +15,7 @@ from lists.definitions import registry as lists
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "journeys": journeys,
-    "buckets": Registry("bucket"),
+    "buckets": buckets,
     "lists": lists,
     "emails": emails,
     "webhooks": sources,

@@ -1,13 +1,14 @@
 """Code-defined things (journeys, e-mails, lists): filled once at start, then frozen."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class DuplicateIdError(ValueError):
@@ -45,6 +46,7 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
         self._sources: dict[str, Source] = {}
         self._frozen = False
+        self._derived: dict[Callable[..., Any], tuple[object, Any]] = {}
 
     def add(self, item_id: str, item: T, source: Source | None = None) -> None:
         """Declare ``item``. Raises DuplicateIdError, or FrozenRegistryError after the start."""
@@ -82,6 +84,15 @@ class Registry(Generic[T]):
     def freeze(self) -> None:
         """Refuse any further declaration."""
         self._frozen = True
+
+    def derived(self, build: Callable[..., D], *given: object) -> D:
+        """Return ``build(definitions, *given)``, built again only when something was declared or given anew."""
+        state = (tuple(self._items.values()), given)
+        kept = self._derived.get(build)
+        if kept is None or kept[0] != state:
+            kept = self._derived[build] = (state, build(state[0], *given))
+        found: D = kept[1]
+        return found
 
     @contextmanager
     def scratch(self) -> Iterator["Registry[T]"]:

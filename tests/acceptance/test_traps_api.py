@@ -15,7 +15,7 @@ from contacts.models import Contact
 from emails.models import EmailSend
 from events.models import Event
 from preferences.models import Preference
-from tests.acceptance.test_traps import Api
+from tests.acceptance.data_plane import Api
 from tests.people import ada
 
 pytestmark = pytest.mark.django_db

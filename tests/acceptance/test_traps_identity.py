@@ -15,7 +15,7 @@ from events.models import Event
 from hogsend.authoring import journey
 from journeys.definitions import registry as journeys
 from journeys.models import JourneyRun
-from tests.acceptance.test_traps import Api, delivered, work
+from tests.acceptance.data_plane import Api, delivered, work
 
 pytestmark = pytest.mark.django_db
 

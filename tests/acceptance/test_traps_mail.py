@@ -17,7 +17,7 @@ from journeys.definitions import registry as journeys
 from journeys.models import EnrolmentSkip, JourneyRun
 from preferences.actions import suppress
 from preferences.models import ConsentChange, Preference, Suppression
-from tests.acceptance.test_traps import Api, delivered, everything_stored, wake, work
+from tests.acceptance.data_plane import Api, delivered, everything_stored, wake, work
 
 pytestmark = pytest.mark.django_db
 
