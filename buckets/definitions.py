@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
 from django.conf import settings
 
-from buckets.rules import EntryLimit, Transition, event_name, faults_of_criteria, faults_of_policy
+from buckets.reactions import Reaction
+from buckets.rules import EntryLimit, Schedule, Transition, event_name, faults_of_criteria, faults_of_policy
+from conditions.event import EventCondition
 from conditions.property import PropertyCondition
 from conditions.reading import fingerprint, read
 from conditions.tree import ConditionError, Node, events_of
@@ -38,6 +40,10 @@ class Bucket:
         min_dwell: nobody leaves sooner after joining.
         max_dwell: everybody leaves then, whatever the criteria say.
         reconcile_joins: False: nobody joins by the passing of time alone.
+        time_based: False: the windows of its criteria do not slide; who is in changes only when something happens.
+        fast_expiry: True: followed every few seconds, also where BUCKET_RECONCILE_CRON makes the others wait.
+        sync_to_posthog: True: a person's property in PostHog says whether they are in.
+        posthog_property_key: its name; ``hogsend_bucket_<id>`` if not given.
 
     Raises:
         InvalidBucketError: something in it could never work; all of it is told at once.
@@ -55,6 +61,11 @@ class Bucket:
     min_dwell: timedelta | None = None
     max_dwell: timedelta | None = None
     reconcile_joins: bool = True
+    time_based: bool | None = None
+    fast_expiry: bool = False
+    sync_to_posthog: bool = False
+    posthog_property_key: str | None = None
+    reactions: list[Reaction] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         faults = []
@@ -97,6 +108,27 @@ class Bucket:
     def criteria_hash(self) -> str:
         """Changes when the criteria mean something else."""
         return fingerprint(self.criteria)
+
+    @cached_property
+    def belongs(self) -> Node:
+        """Who is in it: the criteria, and of those that only say that something has not happened lately, the ever-fired.
+
+        Whoever never did it has not stopped doing it.
+        """
+        root = self.criteria
+        if isinstance(root, EventCondition) and root.check == "not_exists" and root.window is not None:
+            return root & EventCondition(root.name, "exists")
+        return root
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """When stays that last are told of."""
+        return tuple(one.schedule for one in self.reactions if one.schedule is not None)
+
+    @property
+    def property_key(self) -> str:
+        """The name of the property in PostHog."""
+        return self.posthog_property_key or f"hogsend_bucket_{self.id}"
 
     @property
     def events(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """What a bucket may be, and how its transitions are called."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -22,6 +23,7 @@ class Transition(StrEnum):
 
     ENTERED = "entered"
     LEFT = "left"
+    DWELL = "dwell"
 
 
 def event_name(transition: str, bucket_id: str) -> str:
@@ -56,3 +58,16 @@ def faults_of_policy(
             return
     if min_dwell is not None and max_dwell is not None and max_dwell < min_dwell:
         yield "its max_dwell is less than its min_dwell"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a stay that lasts is told of: once ``after`` so long, or every time so long has passed again."""
+
+    offset: timedelta
+    repeats: bool
+
+    @property
+    def label(self) -> str:
+        """Names it in events and ids: ``after-<ms>`` or ``every-<ms>``."""
+        return f"{'every' if self.repeats else 'after'}-{round(self.offset / timedelta(milliseconds=1))}"
