@@ -111,7 +111,7 @@ class Bucket:
 
     @cached_property
     def belongs(self) -> Node:
-        """Who is in it: the criteria, and of those that only say that something has not happened lately, the ever-fired.
+        """Who is in it: the criteria; with only "not lately" in them, those alone who did it at least once.
 
         Whoever never did it has not stopped doing it.
         """
