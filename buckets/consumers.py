@@ -20,7 +20,7 @@ def _judge(batch: Batch) -> None:
             (bucket, event.contact_id)
             for event in batch.events
             if not event.name.startswith(PREFIX)
-            for bucket in known.concerned(event=event.name, properties=event.patched)
+            for bucket in known.concerned(event=event.name, properties=event.patched, is_new=event.is_first)
         ),
         source=Source.EVENT,
         now=batch.now,
@@ -28,7 +28,11 @@ def _judge(batch: Batch) -> None:
 
 
 def _concerns(submission: Submission) -> bool:
-    return bool(index().concerned(event=submission.name, properties=frozenset(submission.patch or ())))
+    known = index()
+    # Whether somebody is new is not known yet.
+    return bool(
+        known.of_strangers or known.concerned(event=submission.name, properties=frozenset(submission.patch or ()))
+    )
 
 
 update_buckets = Consumer(_judge, concerns=_concerns)

@@ -26,14 +26,20 @@ class Transition(StrEnum):
     DWELL = "dwell"
 
 
-def event_name(transition: str, bucket_id: str) -> str:
-    """Return the name of the event that tells of a transition."""
-    return f"{PREFIX}{transition}:{bucket_id}"
+def event_name(transition: str, *more: str) -> str:
+    """Return the name of the event that tells of a transition: of a bucket, of one of its dwells, or of any bucket."""
+    return ":".join([f"{PREFIX}{transition}", *more])
 
 
 def event_key(transition: str, bucket_id: str, person: str, entry_number: int) -> str:
     """Return the idempotency key of that event: one per person and entry."""
     return f"{PREFIX}{bucket_id}:{person}:{transition}:{entry_number}"
+
+
+def dwell_key(bucket_id: str, person: str, label: str, entry_number: int, ordinal: int) -> str:
+    """Return the idempotency key of a dwell: one per person, entry and time; of the first entry, as it always was."""
+    entry = "" if entry_number == 1 else f"{entry_number}:"
+    return f"{PREFIX}{bucket_id}:{person}:{Transition.DWELL}:{label}:{entry}{ordinal}"
 
 
 def faults_of_criteria(criteria: Node) -> Iterable[str]:

@@ -31,6 +31,11 @@ def merge_undone(merge: Merge) -> None:
     _tell("merge_undone", merge)
 
 
+def people_settled(contact_ids: Collection[UUID], *, now: datetime) -> None:
+    """A merge or its undoing is done, and what these people are, own and did has changed. Their locks are held."""
+    _tell("people_settled", contact_ids, now=now)
+
+
 def contacts_deleted(contact_ids: Collection[UUID], *, now: datetime) -> None:
     """People were deleted: end what was going on with them. Their rows and keys still stand; their locks are held."""
     _tell("contacts_deleted", contact_ids, now=now)

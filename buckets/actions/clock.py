@@ -1,21 +1,23 @@
-"""Move people whom only time has moved: events fall out of windows, shortest and longest stays end.
+"""Move people whom only time has moved: events fall out of windows, shortest and longest stays end, stays last.
 
 Nothing is looked at but what has changed since the last time, and for half a minute what has changed just before.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from buckets import statements
-from buckets.actions.judge import judge_people, told
+from buckets.actions.dwell import adopt_policy, dwell, lasting
+from buckets.actions.judge import Moved, judge_people, told_of_move
 from buckets.definitions import Bucket
-from buckets.models import LeaveReason, Source, WindowEdge
-from buckets.rules import Transition
+from buckets.models import BucketConfig, LeaveReason, Source, WindowEdge
+from buckets.rules import Schedule, Transition
 from contacts.actions import lock_contacts
 from contacts.pipeline import array, pipeline
 from events.actions import emit_events
@@ -29,92 +31,119 @@ LOCK = "select pg_try_advisory_xact_lock(hashtextextended('bucket:' || %s, 0))"
 
 @dataclass
 class Reconciled:
-    """How many people were judged for a bucket, and how many of them moved and were told of."""
+    """How many people were judged for a bucket, how many of them joined and left, and how many events told of it."""
 
     judged: int = 0
+    joined: int = 0
+    left: int = 0
     told: int = 0
 
 
 def reconcile(bucket: Bucket, *, now: datetime) -> Reconciled:
     """Move people of one bucket until ``now``, in slices of a transaction each; what was missed before is caught up.
 
-    Does nothing while somebody else reconciles the same bucket. Repeating it changes nothing.
+    Who leaves goes before who is told of having stayed. Does nothing while somebody else reconciles the same bucket, or
+    when staff have switched it off. Repeating it changes nothing.
     """
     done = Reconciled()
-    for event_name, window in sorted(_windows(bucket)):
-        while _slide(bucket, event_name, window, now, done):
-            pass
-    for due in (statements.DUE, statements.EXPIRED):
-        while _end(bucket, due, now, done):
-            pass
+    for event_name, window in sorted(windows(bucket)):
+        _until_done(bucket, partial(_slide, bucket, event_name, window, now, done))
+    _until_done(bucket, partial(_end_shortest, bucket, now, done))
+    _until_done(bucket, partial(_end_longest, bucket, now, done))
+    for schedule in bucket.schedules:
+        _until_done(bucket, partial(_last, bucket, schedule, now, done))
     return done
 
 
-def _windows(bucket: Bucket) -> set[tuple[str, timedelta]]:
+def windows(bucket: Bucket) -> set[tuple[str, timedelta]]:
+    """Return the windows out of which events fall: none if the code says that time moves nobody."""
+    if bucket.time_based is False:
+        return set()
     legs = ((leaf.event_name(), leaf.sliding()) for leaf in bucket.criteria.leaves())
     return {(name, window) for name, window in legs if name is not None and window is not None}
 
 
+def try_lock(bucket: Bucket) -> bool:
+    """Hold the bucket until the transaction ends, unless somebody else does."""
+    return bool(_one(LOCK, [bucket.id]))
+
+
+def _until_done(bucket: Bucket, do_slice: Callable[[], bool]) -> None:
+    """Do slices, each in a transaction that holds the bucket, until one says that there are no more."""
+    more = True
+    while more:
+        with transaction.atomic():
+            more = _is_free(bucket) and do_slice()
+
+
+def _is_free(bucket: Bucket) -> bool:
+    if not try_lock(bucket):
+        return False
+    config = BucketConfig.objects.filter(pk=bucket.id).first()
+    if config is not None and config.enabled:
+        adopt_policy(bucket, config)
+    return config is None or config.enabled
+
+
 def _slide(bucket: Bucket, event_name: str, window: timedelta, now: datetime, done: Reconciled) -> bool:
     """Judge the people of one slice of events that fell out of a window; say whether there are more."""
-    with transaction.atomic():
-        if not _locked(bucket):
-            return False
-        edge, _ = WindowEdge.objects.get_or_create(
-            bucket_id=bucket.id, event_name=event_name, window=window, defaults={"edge_at": now}
-        )
-        since, until = edge.edge_at - window - OVERLAP, now - window
-        cut = _one(statements.SLICE_END, [event_name, since, until, SLICE])
-        if cut is not None:
-            until = max(cut, since + timedelta(microseconds=1))
-        people = _ids(statements.FALLEN_OUT, [event_name, since, until])
-        _judge(bucket, people, now, done)
-        edge.edge_at = max(edge.edge_at, until + window + (OVERLAP if cut is not None else timedelta(0)))
-        edge.save(update_fields=["edge_at"])
-        return cut is not None
+    edge, _ = WindowEdge.objects.get_or_create(
+        bucket_id=bucket.id, event_name=event_name, window=window, defaults={"edge_at": now}
+    )
+    since, until = edge.edge_at - window - OVERLAP, now - window
+    cut = _one(statements.SLICE_END, [event_name, since, until, SLICE])
+    if cut is not None:
+        until = max(cut, since + timedelta(microseconds=1))
+    people = _ids(statements.FALLEN_OUT, [event_name, since, until])
+    _judge(bucket, people, now, done)
+    edge.edge_at = max(edge.edge_at, until + window + (OVERLAP if cut is not None else timedelta(0)))
+    edge.save(update_fields=["edge_at"])
+    return cut is not None
 
 
-def _end(bucket: Bucket, due: str, now: datetime, done: Reconciled) -> bool:
-    """Judge one slice of the stays whose shortest time is over, or end those whose longest is; say whether more are."""
-    with transaction.atomic():
-        if not _locked(bucket):
-            return False
-        people = _ids(due, [bucket.id, now, SLICE])
-        if due == statements.DUE:
-            _judge(bucket, people, now, done)
-        elif people:
-            alive = set(lock_contacts(people).values())
-            done.judged += len(alive)
-            _emit(_expired(bucket, alive, now), now, done)
-        return len(people) == SLICE
+def _end_shortest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:
+    people = _ids(statements.DUE, [bucket.id, now, SLICE])
+    _judge(bucket, people, now, done)
+    return len(people) == SLICE
+
+
+def _end_longest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:
+    people = _ids(statements.EXPIRED, [bucket.id, now, SLICE])
+    if people:
+        alive = set(lock_contacts(people).values())
+        rows = _rows(statements.expire(bucket), [now, array(alive), bucket.id, now, now])
+        source, reason = Source.RECONCILE, LeaveReason.MAX_DWELL.value
+        events = [told_of_move(bucket, Transition.LEFT, row, source=source, reason=reason) for row in rows]
+        _note(Moved(left=len(rows), events=[one for told in events for one in told]), len(alive), now, done)
+    return len(people) == SLICE
+
+
+def _last(bucket: Bucket, schedule: Schedule, now: datetime, done: Reconciled) -> bool:
+    people = lasting(bucket, schedule, now=now, limit=SLICE)
+    if people:
+        lock_contacts(people)
+        _emit(dwell(bucket, schedule, people, now=now), now, done)
+    return len(people) == SLICE
 
 
 def _judge(bucket: Bucket, people: Collection[UUID], now: datetime, done: Reconciled) -> None:
-    if not people:
-        return
-    alive = set(lock_contacts(people).values())
-    done.judged += len(alive)
-    events = judge_people(bucket, alive, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
-    _emit(events, now, done)
+    if people:
+        alive = set(lock_contacts(people).values())
+        moved = judge_people(bucket, alive, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
+        _note(moved, len(alive), now, done)
 
 
-def _expired(bucket: Bucket, people: Collection[UUID], now: datetime) -> list[NewEvent]:
-    rows = _rows(statements.EXPIRE, [now, array(people), bucket.id, now])
-    left, source, reason = Transition.LEFT, Source.RECONCILE, LeaveReason.MAX_DWELL
-    return [
-        told(bucket, left, (contact_id, person), entry_number, source=source, reason=reason)
-        for contact_id, person, entry_number in rows
-    ]
+def _note(moved: Moved, judged: int, now: datetime, done: Reconciled) -> None:
+    done.judged += judged
+    done.joined += moved.joined
+    done.left += moved.left
+    _emit(moved.events, now, done)
 
 
 def _emit(events: Sequence[NewEvent], now: datetime, done: Reconciled) -> None:
     if events:
         emit_events(events, now=now)
         done.told += len(events)
-
-
-def _locked(bucket: Bucket) -> bool:
-    return bool(_one(LOCK, [bucket.id]))
 
 
 def _ids(sql: str, values: Sequence[Any]) -> list[UUID]:

@@ -1,6 +1,7 @@
 """Move people to where they belong."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,56 +10,92 @@ from buckets import statements
 from buckets.definitions import Bucket
 from buckets.models import LeaveReason, Source
 from buckets.rules import Transition, event_key, event_name
-from contacts.pipeline import array, pipeline
+from contacts.pipeline import Pipeline, array, pipeline
 from events.definitions import NewEvent
+from events.routing import listeners_of
+
+Row = tuple[str, UUID, str, int, bool, UUID | None]
+
+
+@dataclass(slots=True)
+class Moved:
+    """How many people a judgement let in and out, and the events that tell of those moves which are told."""
+
+    joined: int = 0
+    left: int = 0
+    events: list[NewEvent] = field(default_factory=list)
 
 
 def judge_people(
     bucket: Bucket, contact_ids: Collection[UUID], *, source: Source, now: datetime, may_join: bool = True
-) -> list[NewEvent]:
+) -> Moved:
     """Let those of the people who belong into ``bucket`` join, if they ``may_join``, and those who do not leave.
 
-    Returns the events that tell of it, which the caller emits in the same transaction. The people's locks must be held,
-    so that two judgements of one person follow each other. Repeating it changes nothing.
+    The caller emits the events in the same transaction. Nobody is told who joins by a backfill. The people's locks must
+    be held, so that two judgements of one person follow each other. Repeating it changes nothing.
     """
     with pipeline() as pipe:
-        rows = pipe.send(statements.judge(bucket), [now, array(contact_ids), source.value, may_join]).fetchall()
-    return [
-        told(bucket, transition, (contact_id, person), entry_number, source=source)
-        for transition, contact_id, person, entry_number, announced in rows
-        if announced
-    ]
+        rows = _send(pipe, bucket, array(contact_ids), source, now, may_join=may_join).fetchall()
+    return _moved(bucket, rows, source)
 
 
 def judge_each(concerned: Iterable[tuple[Bucket, UUID]], *, source: Source, now: datetime) -> list[NewEvent]:
-    """Judge each person by each bucket that concerns them, as ``judge_people`` does, one statement for each bucket."""
+    """Judge each person by each bucket that concerns them, in one round trip; return what tells of it."""
     people: dict[str, tuple[Bucket, set[UUID]]] = {}
     for bucket, contact_id in concerned:
         people.setdefault(bucket.id, (bucket, set()))[1].add(contact_id)
-    return [event for bucket, ids in people.values() for event in judge_people(bucket, ids, source=source, now=now)]
+    if not people:
+        return []
+    with pipeline() as pipe:
+        sent = [(bucket, _send(pipe, bucket, array(ids), source, now)) for bucket, ids in people.values()]
+        found = [(bucket, cursor.fetchall()) for bucket, cursor in sent]
+    return [event for bucket, rows in found for event in _moved(bucket, rows, source).events]
 
 
-def told(
-    bucket: Bucket,
-    transition: str,
-    person: tuple[UUID, str],
-    entry_number: int,
-    *,
-    source: Source,
-    reason: LeaveReason = LeaveReason.CRITERIA,
-) -> NewEvent:
-    """Build the event that tells of a transition of a person, given by our own id and the one that the wire knows."""
-    contact_id, user_id = person
-    properties: dict[str, Any] = {
-        "bucketId": bucket.id,
-        "bucketName": bucket.name,
-        "userId": user_id,
-        "transition": transition,
-        "source": source.value,
-        "entryCount": entry_number,
-    }
+def told(bucket: Bucket, name: str, who: tuple[UUID, str], key: str, facts: Mapping[str, Any]) -> list[NewEvent]:
+    """Build the event that tells of a transition, and the general one of its kind where some journey begins with it.
+
+    Args:
+        bucket: Whose transition it is.
+        name: The event's name.
+        who: The contact's own id and the one that the wire knows.
+        key: The idempotency key: names the transition once and for all.
+        facts: ``transition``, ``source``, ``entryCount`` and what else the event says.
+    """
+    contact_id, user_id = who
+    properties = {"bucketId": bucket.id, "bucketName": bucket.name, "userId": user_id, **facts}
+    events = [NewEvent(contact_id, name, properties, idempotency_key=key)]
+    general = event_name(facts["transition"])
+    if listeners_of(general):
+        events.append(NewEvent(contact_id, general, dict(properties), idempotency_key=f"{key}:generic"))
+    return events
+
+
+def told_of_move(
+    bucket: Bucket, transition: str, row: tuple[UUID, str, int, UUID | None], *, source: Source, reason: str
+) -> list[NewEvent]:
+    """Build what tells of joining or leaving, from the contact's ids, the entry and what names the stay for ever."""
+    contact_id, user_id, entry_number, born_as = row
+    facts: dict[str, Any] = {"transition": transition, "source": source.value, "entryCount": entry_number}
     if transition == Transition.LEFT:
-        properties["reason"] = reason.value
+        facts["reason"] = reason
     # By our own id: whoever comes back after a deletion begins to count anew under the same user id.
-    key = event_key(transition, bucket.id, str(contact_id), entry_number)
-    return NewEvent(contact_id, event_name(transition, bucket.id), properties, idempotency_key=key)
+    key = event_key(transition, bucket.id, str(born_as or contact_id), entry_number)
+    return told(bucket, event_name(transition, bucket.id), (contact_id, user_id), key, facts)
+
+
+def _send(pipe: Pipeline, bucket: Bucket, ids: str, source: Source, now: datetime, *, may_join: bool = True) -> Any:
+    statement = statements.judge(bucket, backfill=source is Source.BACKFILL, schedules=bucket.schedules)
+    return pipe.send(statement, [now, ids, source.value, may_join])
+
+
+def _moved(bucket: Bucket, rows: Iterable[Row], source: Source) -> Moved:
+    moved = Moved()
+    for transition, contact_id, user_id, entry_number, announced, born_as in rows:
+        joins = transition == Transition.ENTERED
+        moved.joined += joins
+        moved.left += not joins
+        if announced and not (joins and source is Source.BACKFILL):
+            row = (contact_id, user_id, entry_number, born_as)
+            moved.events += told_of_move(bucket, transition, row, source=source, reason=LeaveReason.CRITERIA.value)
+    return moved

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from buckets.definitions import index
 from buckets.models import BucketMembership, LeaveReason, MembershipStatus
-from buckets.statements import CLOSE
+from buckets.statements import CLOSE, MIRROR_AGAIN
 
 
 def fold_memberships(*, source: UUID, target: UUID, now: datetime) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def fold_memberships(*, source: UUID, target: UUID, now: datetime) -> dict[str, 
         status=MembershipStatus.LEFT, left_at=now, leave_reason=LeaveReason.MERGED, leave_due_at=None
     )
     moved = [str(pk) for pk in stays.values_list("pk", flat=True)]
+    # The number of an entry means something with the contact who entered; the events of the stay go on under both.
+    stays.filter(born_as=None).update(born_as=source)
     stays.update(contact_id=target)
     return {"moved": moved, "ended": ended}
 
@@ -34,7 +37,16 @@ def unfold_memberships(*, source: UUID, target: UUID, moved: Mapping[str, Any]) 
     ).update(status=MembershipStatus.ACTIVE, left_at=None, leave_reason="")
 
 
+def mirror_again(contact_ids: Collection[UUID], *, now: datetime) -> None:
+    """Let PostHog be told again which mirrored buckets these people are in, of those they ever were in."""
+    mirrored = [bucket.id for bucket in index().by_id.values() if bucket.sync_to_posthog]
+    if mirrored:
+        with connection.cursor() as cursor:
+            cursor.execute(MIRROR_AGAIN, [now, list(contact_ids), mirrored])
+
+
 def leave_all(contact_ids: Collection[UUID], *, now: datetime) -> None:
     """End every stay of these people in silence."""
     with connection.cursor() as cursor:
-        cursor.execute(CLOSE, [now, LeaveReason.DELETED.value, list(contact_ids)])
+        mirrored = [bucket.id for bucket in index().by_id.values() if bucket.sync_to_posthog]
+        cursor.execute(CLOSE, [now, LeaveReason.DELETED.value, list(contact_ids), mirrored])

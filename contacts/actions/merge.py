@@ -113,9 +113,11 @@ def _merge(survivor_id: UUID, absorbed_id: UUID, *, actor: str, now: datetime) -
     told = {"survivor_id": str(survivor_id), "absorbed_id": str(absorbed_id), "actor": actor}
     transaction.on_commit(lambda: log.info("contacts.merged", **told))
     journal = {**before, "after": snapshot(survivor), "keys": keys, "moved": merge.moved}
-    return ContactMerge.objects.create(
+    row = ContactMerge.objects.create(
         survivor_id=survivor_id, absorbed_id=absorbed_id, actor=actor, before=journal, created_at=now
     )
+    following.people_settled([survivor_id], now=now)
+    return row
 
 
 def _move_keys(absorbed_id: UUID, survivor_id: UUID) -> list[list[str]]:

@@ -39,6 +39,7 @@ def undo_merge(*, merge_id: UUID, actor: str, now: datetime) -> ContactMerge:
         following.merge_undone(Merge(survivor.pk, absorbed.pk, now, journal.before["moved"]))
         journal.undone_at = now
         journal.save(update_fields=["undone_at"])
+        following.people_settled([survivor.pk, absorbed.pk], now=now)
     log.info("contacts.merge_undone", survivor_id=str(survivor.pk), absorbed_id=str(absorbed.pk), actor=actor)
     return journal
 

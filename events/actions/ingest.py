@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from contacts.actions import (
     ContactRequest,
     Facts,
+    Resolved,
     asked_for,
     facts_of,
     lock_contacts,
@@ -137,7 +138,7 @@ def _store(
     # Seen is what most are, and nothing else is to be written about them: that goes along with the events.
     stale, facts.stale = facts.stale, set()
     people = resolve_among(facts, asked, now=now, policy=policy)
-    recorded = [_from_outside(one, person.contact_id, now) for one, person in zip(fresh, people, strict=True)]
+    recorded = [_from_outside(one, person, now) for one, person in zip(fresh, people, strict=True)]
     seen = stale & {person.contact_id for person in people}
     _insert(recorded, [one.properties_json for one in fresh], seen=seen, now=now)
     return recorded
@@ -166,15 +167,16 @@ def _insert(
     call(STORE, [*columns(rows), array(seen), now.isoformat()])
 
 
-def _from_outside(one: Submission, contact_id: UUID, now: datetime) -> RecordedEvent:
+def _from_outside(one: Submission, person: Resolved, now: datetime) -> RecordedEvent:
     return RecordedEvent(
         one.id,
-        contact_id,
+        person.contact_id,
         one.name,
         one.properties,
         one.occurred_at or now,
         lists=one.lists or {},
         patched=frozenset(one.patch or ()),
+        is_first=person.created,
     )
 
 
