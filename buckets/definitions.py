@@ -1,32 +1,32 @@
 """What an adopter declares about a bucket."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from uuid import UUID
 
 from django.conf import settings
 
-from buckets.reactions import Reaction
+from buckets.members import Member, MembersPage, count_members, each_member, has_member, members_page
+from buckets.reactions import InvalidBucketError, Reactions, Reactive
 from buckets.rules import EntryLimit, Schedule, Transition, event_name, faults_of_criteria, faults_of_policy
 from conditions.event import EventCondition
 from conditions.property import PropertyCondition
 from conditions.reading import fingerprint, read
-from conditions.tree import ConditionError, Node, events_of
+from conditions.tree import ConditionError, Node, Person, events_of
 from hogsend.lib.registry import Registry, declared_at
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.IGNORECASE)
 
+NOBODY_KNOWN = Person(datetime.max.replace(tzinfo=UTC))
+
 registry: Registry["Bucket"] = Registry("bucket")
 
 
-class InvalidBucketError(ValueError):
-    """A bucket that cannot be; the message says what to write instead."""
-
-
 @dataclass(frozen=True, eq=False)
-class Bucket:
+class Bucket(Reactive):
     """A group of people whose membership follows their properties and what they do. Declaring it registers it.
 
     Args:
@@ -65,7 +65,7 @@ class Bucket:
     fast_expiry: bool = False
     sync_to_posthog: bool = False
     posthog_property_key: str | None = None
-    reactions: list[Reaction] = field(default_factory=list, init=False)
+    reactions: Reactions = field(default_factory=Reactions, init=False)
 
     def __post_init__(self) -> None:
         faults = []
@@ -115,10 +115,7 @@ class Bucket:
 
         Whoever never did it has not stopped doing it.
         """
-        root = self.criteria
-        if isinstance(root, EventCondition) and root.check == "not_exists" and root.window is not None:
-            return root & EventCondition(root.name, "exists")
-        return root
+        return belonging(self.criteria)
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -140,6 +137,32 @@ class Bucket:
         """The names of the properties that its criteria look at."""
         return frozenset(leaf.property for leaf in self.criteria.leaves() if isinstance(leaf, PropertyCondition))
 
+    def count(self) -> int:
+        """Return how many people are in. What the database refuses is raised, here and below."""
+        return count_members(self.id)
+
+    def has(self, user_id: str) -> bool:
+        """Say whether somebody is in, by user id, anonymous id or our own id; a key of before a merge counts too."""
+        return has_member(self.id, user_id)
+
+    def members(self, limit: int = 50, cursor: UUID | str | None = None) -> MembersPage:
+        """Return up to ``limit`` (at most 100) members, the earliest stays first, from the last page's ``cursor`` on.
+
+        Raises:
+            ValueError: the limit is less than 1, or the cursor is none.
+        """
+        return members_page(self.id, limit=limit, cursor=cursor)
+
+    def iterate(self, page_size: int = 50) -> Iterator[Member]:
+        """Give every member once, as ``for member in bucket`` does; ``page_size`` of them are fetched at a time."""
+        return each_member(self.id, page_size=page_size)
+
+    def __iter__(self) -> Iterator[Member]:
+        return self.iterate()
+
+    def __contains__(self, user_id: object) -> bool:
+        return isinstance(user_id, str) and self.has(user_id)
+
 
 @dataclass(frozen=True)
 class Index:
@@ -148,12 +171,30 @@ class Index:
     by_id: Mapping[str, Bucket]
     by_event: Mapping[str, tuple[Bucket, ...]]
     by_property: Mapping[str, tuple[Bucket, ...]]
+    of_strangers: tuple[Bucket, ...]
 
-    def concerned(self, *, event: str | None = None, properties: frozenset[str] = frozenset()) -> list[Bucket]:
-        """Return the enabled buckets whose answer an event or a write of properties may change, each once."""
-        found = list(self.by_event.get(event or "", ()))
+    def concerned(
+        self, *, event: str | None = None, properties: frozenset[str] = frozenset(), is_new: bool = False
+    ) -> list[Bucket]:
+        """Return the enabled buckets whose answer an event or a write of properties may change, each once.
+
+        Somebody new may be in those already that somebody is in of whom nothing is known.
+        """
+        found = list(self.of_strangers) if is_new else []
+        found += self.by_event.get(event or "", ())
         found += [bucket for name in sorted(properties) for bucket in self.by_property.get(name, ())]
         return list({bucket.id: bucket for bucket in found if bucket.enabled}.values())
+
+    def enabled(self) -> list[Bucket]:
+        """Return the buckets that the code switches on."""
+        return [bucket for bucket in self.by_id.values() if bucket.enabled]
+
+
+def belonging(criteria: Node) -> Node:
+    """Return what criteria mean in a bucket (``Bucket.belongs``)."""
+    if isinstance(criteria, EventCondition) and criteria.check == "not_exists" and criteria.window is not None:
+        return criteria & EventCondition(criteria.name, "exists")
+    return criteria
 
 
 def index() -> Index:
@@ -170,4 +211,5 @@ def _build(buckets: tuple[Bucket, ...], wanted: frozenset[str] | None) -> Index:
             by_event[name] = (*by_event.get(name, ()), bucket)
         for name in bucket.properties:
             by_property[name] = (*by_property.get(name, ()), bucket)
-    return Index({one.id: one for one in here}, by_event, by_property)
+    of_strangers = tuple(bucket for bucket in here if bucket.belongs.is_true_of(NOBODY_KNOWN))
+    return Index({one.id: one for one in here}, by_event, by_property, of_strangers)

@@ -25,6 +25,7 @@ class RecordedEvent:
     Attributes:
         lists: What the request said about lists, by list id; true is in.
         patched: The names of the contact's properties that the request wrote.
+        is_first: Whether the contact was created for it.
     """
 
     id: UUID
@@ -35,6 +36,7 @@ class RecordedEvent:
     hop: int = 0
     lists: Mapping[str, bool] = field(default_factory=dict)
     patched: frozenset[str] = frozenset()
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,21 @@ class Exit:
     journey_id: str
     run_id: UUID
     exited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Something declared that an event starts.
+
+    Attributes:
+        kind: What it is, like ``journey``.
+        owner: The bucket for whose reaction it was made.
+    """
+
+    kind: str
+    id: str
+    name: str
+    owner: str | None = None
 
 
 @dataclass

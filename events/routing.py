@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from events.definitions import Batch, Exit
+from events.definitions import Batch, Exit, Listener
 from events.submission import Submission
 
 
@@ -27,6 +27,7 @@ class Consumer:
         question: A function of the database, from the ids of people to JSON, asked about those to whom only events
             happened that concern nobody.
         hear: What its answer means, as exits by contact.
+        listeners: What is declared to start on the event of a name, also what is switched off.
     """
 
     react: Callable[[Batch], None]
@@ -34,6 +35,7 @@ class Consumer:
     event_names: Callable[[], frozenset[str]] = frozenset
     question: str = ""
     hear: Callable[[str], dict[UUID, tuple[Exit, ...]]] = lambda _: {}
+    listeners: Callable[[str], list[Listener]] = lambda _: []
 
     def __call__(self, batch: Batch) -> None:
         """React."""
@@ -59,6 +61,12 @@ def told_alone() -> frozenset[str]:
 def concerns_somebody(submission: Submission) -> bool:
     """Say whether a consumer may react to this event."""
     return any(consumer.concerns(submission) for consumer in consumers())
+
+
+def listeners_of(name: str) -> list[Listener]:
+    """Return what the event of this name starts: first what a bucket owns, then in the order of declaration."""
+    found = [listener for consumer in consumers() for listener in consumer.listeners(name)]
+    return sorted(found, key=lambda listener: listener.owner is None)
 
 
 def questions() -> list[str]:

@@ -1,6 +1,7 @@
 """What authors of journeys, e-mails and lists import. Everything else of the engine is private."""
 
 from buckets.definitions import Bucket
+from buckets.members import Member, MembersPage
 from conditions.event import event
 from conditions.property import prop
 from conditions.tree import all_of, any_of
@@ -17,6 +18,7 @@ from hogsend.lib.duration import days, hours, minutes, seconds
 from journeys.answers import EmailHistory, HasEvent, JourneyHistory, Sent, Slept, User
 from journeys.context import Context
 from journeys.definitions import exit_rule, journey
+from journeys.reactions import ReactionContext
 from journeys.sending import send_email
 from lists.definitions import EmailList
 
@@ -30,6 +32,9 @@ __all__ = [
     "Incoming",
     "InvalidPayloadError",
     "JourneyHistory",
+    "Member",
+    "MembersPage",
+    "ReactionContext",
     "Sent",
     "Slept",
     "User",

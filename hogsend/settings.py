@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import ParseException, crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from hogsend.embedded import endpoints
@@ -54,6 +55,17 @@ def ids(name: str) -> frozenset[str] | None:
     """Read a filter over code-defined ids: None (all) for ``*`` or unset, else a comma list."""
     value = text(name, "*")
     return None if value == "*" else frozenset(item.strip() for item in value.split(",") if item.strip())
+
+
+def cron(name: str) -> str:
+    """Read a line of five cron fields, like ``*/5 * * * *``; empty if unset."""
+    value = text(name)
+    try:
+        crontab.from_string(value or "* * * * *")
+    except (ValueError, TypeError, ParseException) as error:
+        message = f"{name} is {value!r}; it must be five cron fields, like '*/5 * * * *' ({error})."
+        raise ImproperlyConfigured(message) from error
+    return value
 
 
 # --- where we run ---------------------------------------------------------------------------------------------------
@@ -271,10 +283,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = HOGSEND_MAX_BODY_BYTES * 4
 ENABLED_JOURNEYS = ids("ENABLED_JOURNEYS")
 ENABLED_BUCKETS = ids("ENABLED_BUCKETS")
 ENABLED_LISTS = ids("ENABLED_LISTS")
+BUCKET_RECONCILE_CRON = cron("BUCKET_RECONCILE_CRON")
 # Secrets of webhook sources by the name of their variable, which always ends so; an unset one closes its source.
 WEBHOOK_SECRETS = {
     name: value.strip() for name, value in os.environ.items() if name.endswith("_WEBHOOK_SECRET") and value.strip()
 }
+# The project in PostHog that hears who is in which bucket; the key is the project's own, which can only write.
+POSTHOG_API_KEY = text("POSTHOG_API_KEY")
+POSTHOG_HOST = text("POSTHOG_HOST", "https://us.i.posthog.com")
+if urlsplit(POSTHOG_HOST).scheme not in {"http", "https"} or not urlsplit(POSTHOG_HOST).hostname:
+    message = f"POSTHOG_HOST is {POSTHOG_HOST!r}; it must be an address like https://eu.i.posthog.com."
+    raise ImproperlyConfigured(message)
 HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 # Who hears of recorded events, in this order, inside the transaction that records them (docs/walk.md, stop 5).
 HOGSEND_EVENT_CONSUMERS = [

@@ -1,6 +1,5 @@
 """What an adopter declares: a journey, when it begins, for whom, and what ends it early."""
 
-import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,9 +9,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 from django.conf import settings
 
+from buckets.definitions import Bucket
+from buckets.reactions import Reaction
 from conditions.property import PropertyCondition
 from conditions.reading import Where, property_conditions
 from conditions.tree import ConditionError
+from hogsend.lib.playable import fault_of
 from hogsend.lib.registry import Registry, Source
 from journeys.fingerprint import code_hash
 from journeys.rules import EntryLimit
@@ -41,7 +43,7 @@ class ExitRule:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Journey:
-    """A journey as declared; made by ``@journey``."""
+    """A journey as declared; made by ``@journey``, or for a ``reaction`` of a ``bucket``."""
 
     id: str
     trigger: str
@@ -56,6 +58,13 @@ class Journey:
     category: str | None
     run: "Callable[[User, Context], object]"
     source: Source
+    bucket: Bucket | None = None
+    reaction: Reaction | None = None
+
+    @property
+    def bucket_id(self) -> str | None:
+        """The id of the bucket to which it reacts, if it was made for that."""
+        return None if self.bucket is None else self.bucket.id
 
     @cached_property
     def code_hash(self) -> str:
@@ -71,7 +80,9 @@ class Journey:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether ENABLED_JOURNEYS lets this journey run here."""
+        """Whether ENABLED_JOURNEYS, or ENABLED_BUCKETS if it reacts to a bucket, lets this journey run here."""
+        if self.bucket is not None:
+            return self.bucket.is_wanted
         return settings.ENABLED_JOURNEYS is None or self.id in settings.ENABLED_JOURNEYS
 
 
@@ -155,14 +166,8 @@ def journey(
 
 
 def _check_run(run: object, journey_id: str) -> None:
-    if not inspect.isfunction(run):
-        raise InvalidJourneyError(f"@journey(id={journey_id!r}) must stand above a function: def run(user, ctx).")
-    if inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run):
-        raise InvalidJourneyError(f"The journey {journey_id!r} must be a plain function; remove async and yield.")
-    try:
-        inspect.signature(run).bind(None, None)
-    except TypeError:
-        raise InvalidJourneyError(f"The journey {journey_id!r} must take two arguments: def run(user, ctx).") from None
+    if fault := fault_of(run):
+        raise InvalidJourneyError(f"The journey {journey_id!r} {fault}.")
 
 
 def _event_name(name: object, owner: str) -> str:
@@ -227,13 +232,13 @@ class Index:
 
 def index() -> Index:
     """Return the index of the registry as it is now."""
-    return registry.derived(_build, settings.ENABLED_JOURNEYS)
+    return registry.derived(_build, settings.ENABLED_JOURNEYS, settings.ENABLED_BUCKETS)
 
 
-def _build(journeys: tuple[Journey, ...], wanted: frozenset[str] | None) -> Index:
+def _build(journeys: tuple[Journey, ...], *_filters: frozenset[str] | None) -> Index:
     by_trigger: dict[str, tuple[Journey, ...]] = {}
     for declared in journeys:
-        if wanted is None or declared.id in wanted:
+        if declared.is_wanted:
             by_trigger[declared.trigger] = (*by_trigger.get(declared.trigger, ()), declared)
     return Index(
         by_trigger=by_trigger,

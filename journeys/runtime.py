@@ -12,11 +12,11 @@ from django.db import connection
 
 from journeys.actions.end import complete_run, fail_run
 from journeys.actions.lease import Delay, Due, Lease, claim_due, database_now, push_back, release_lease, take_lease
-from journeys.context import Context
 from journeys.control import DatabaseAway, JourneyExited, LeaseLost, StepLimitReached, Suspend
 from journeys.definitions import Journey, index
 from journeys.heartbeat import heartbeat
 from journeys.journal import DATABASE_ERRORS, Journal
+from journeys.reactions import context_of
 from journeys.rules import MAX_CRASHES, MAX_STEPS, retry_after, storable
 from journeys.sending import Stage, stage
 
@@ -74,7 +74,10 @@ def _absence(journey_id: str) -> str:
     known = index().by_id.get(journey_id)
     if known is None:
         return f"The journey {journey_id!r} is not in the code that runs here; put it back, or cancel the run."
-    return "" if known.is_wanted else f"ENABLED_JOURNEYS leaves out {journey_id!r}; add it, and the run goes on."
+    if known.is_wanted:
+        return ""
+    left_out = "ENABLED_JOURNEYS" if known.bucket is None else "ENABLED_BUCKETS"
+    return f"{left_out} leaves out {known.bucket_id or journey_id!r}; add it, and the run goes on."
 
 
 def _advance(journey: Journey, lease: Lease, due: Due) -> Outcome:
@@ -113,7 +116,7 @@ def _call(journey: Journey, journal: Journal) -> Exception | None:
     """Call the journey's function; return what it raised. Signals are found in ``journal.ended``."""
 
     def run() -> None:
-        context = Context(journal, journey)
+        context = context_of(journal, journey)
         stage.set(Stage(journal, journey, context.user))
         journey.run(context.user, context)
 

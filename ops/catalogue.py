@@ -60,7 +60,9 @@ def _describe(kind: str, registry: Registry[Any], item: Any) -> Declared:
 
 def _detail(item: Any) -> str:
     if hasattr(item, "trigger"):
-        return f"starts on {item.trigger}"
+        return f"starts on {item.trigger}" + (f", for the bucket {item.bucket_id}" if item.bucket_id else "")
+    if hasattr(item, "criteria"):
+        return str(item.criteria.in_words())
     if hasattr(item, "category"):
         return f"category {item.category}"
     if hasattr(item, "default_opt_in"):

@@ -5,7 +5,7 @@ the backfill's row is whoever works on it: a worker that dies lets go of both.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 
 SLICE = 2000  # people in one transaction
 NOBODY = UUID(int=0)
-RINGS_AGAIN_AFTER = timedelta(seconds=30)  # a backfill that has not moved for so long has lost its worker
 
 
 @dataclass(slots=True)
@@ -92,12 +91,9 @@ def run_backfill(bucket: Bucket, *, mode: BackfillMode = BackfillMode.AGAIN, now
     return begun
 
 
-def unfinished(*, now: datetime) -> list[UUID]:
-    """Return the backfills that run, and ring for those which nobody seems to work on."""
-    rows = list(Backfill.objects.filter(status=BackfillStatus.RUNNING).order_by("id"))
-    if any(row.progressed_at < now - RINGS_AGAIN_AFTER for row in rows):
-        ring("buckets.backfill")
-    return [row.pk for row in rows]
+def unfinished() -> list[UUID]:
+    """Return the backfills that run, the oldest first."""
+    return list(Backfill.objects.filter(status=BackfillStatus.RUNNING).order_by("id").values_list("pk", flat=True))
 
 
 def continue_backfill(backfill_id: UUID, *, now: datetime) -> bool:

@@ -66,11 +66,11 @@ UNCHANGED = """
     )"""
 FORGET = f"""{UNCHANGED}
     delete from buckets_mirrordue m using unchanged u, unnest(%s::bigint[], %s::text[]) s(id, version)
-    where m.id = u.id and s.id = u.id and s.version = u.version"""
+    where m.id = u.id and s.id = u.id and s.version = u.version"""  # noqa: S608 - both parts stand here
 KEEP = f"""{UNCHANGED}
     update buckets_mirrordue m set attempts = m.attempts + 1, due_at = s.due_at, error = %s
     from unchanged u, unnest(%s::bigint[], %s::text[], %s::timestamptz[]) s(id, version, due_at)
-    where m.id = u.id and s.id = u.id and s.version = u.version"""
+    where m.id = u.id and s.id = u.id and s.version = u.version"""  # noqa: S608 - both parts stand here
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +133,7 @@ def _tell(
     while parts:
         part, requests = parts.popleft(), requests + 1
         try:
-            mirror.tell(_standings(part, keys), now=now)
+            mirror.tell(_truths(part, keys), now=now)
         except mirror.NotAcceptedError as error:
             if error.of_content and len(part) > 1 and requests < REQUESTS:
                 parts += part[: len(part) // 2], part[len(part) // 2 :]
@@ -148,10 +148,10 @@ def _tell(
     return taken, refused, why
 
 
-def _standings(due: Sequence[_Due], keys: dict[str, str]) -> list[mirror.Standing]:
-    people: dict[str, mirror.Standing] = {}
+def _truths(due: Sequence[_Due], keys: dict[str, str]) -> list[mirror.Truth]:
+    people: dict[str, mirror.Truth] = {}
     for row in due:
-        person = people.setdefault(row.distinct_id, mirror.Standing(row.distinct_id))
+        person = people.setdefault(row.distinct_id, mirror.Truth(row.distinct_id))
         (person.inside if row.inside else person.outside).add(keys[row.bucket_id])
     return list(people.values())
 

@@ -2,11 +2,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from buckets.definitions import Bucket
+from buckets.definitions import registry as buckets
 from emails.definitions import Email
 from emails.definitions import registry as emails
-from hogsend.authoring import days, journey, send_email
+from hogsend.authoring import days, journey, prop, send_email
 from journeys.checks import check_journeys
 from journeys.definitions import registry
+from journeys.reactions import declare_reactions
 
 PAUSE = days(1)
 
@@ -74,3 +77,22 @@ def test_a_wait_of_computed_length_must_have_a_label():
     assert [message.id for message in messages] == ["journeys.E003"] * 2
     assert "ctx.sleep(…, label='…')" in messages[0].hint
     assert "ctx.sleep_until(…, label='…')" in messages[1].hint
+
+
+def test_reactions_of_buckets_are_read_like_any_journey():
+    with buckets.scratch():
+        buckets._items.clear()
+        trial = Bucket("trial", name="On trial", criteria=prop("plan").eq("trial"))
+
+        @trial.on("dwell", after=days(3))
+        def nudge(user, ctx):
+            send_email(user, "wellcome")
+            ctx.sleep(days(ctx.dwell_count))
+
+        trial.on("enter", lambda user, ctx: send_email(user, "welcome"))
+        declare_reactions()
+
+        messages = check_journeys()
+
+    assert [message.id for message in messages] == ["journeys.E001", "journeys.E003"]
+    assert "Journey 'bucket-trial-on-dwell-after-259200000'" in messages[0].msg

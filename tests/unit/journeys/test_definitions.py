@@ -103,7 +103,7 @@ def generator(user, ctx):
         (one_argument, "must take two arguments"),
         (asynchronous, "remove async and yield"),
         (generator, "remove async and yield"),
-        (InvalidJourneyError, "must stand above a function"),
+        (InvalidJourneyError, "needs a function"),
     ],
 )
 def test_what_cannot_be_played_is_refused(run, sentence):
