@@ -9,10 +9,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from bench import contacts, ingest, stage
+from bench import buckets, contacts, ingest, stage
 from bench.measure import Row
 
-BENCHMARKS = {"ingest": ingest.run, "contacts": contacts.run}
+BENCHMARKS = {"ingest": ingest.run, "contacts": contacts.run, "buckets": buckets.run}
+SIZES = {"buckets": buckets.SIZES}
 
 HEAD = """\
 | work | known people | connections | per second | p50 ms | p99 ms | app CPU ms | database CPU ms |
@@ -44,10 +45,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description="Measure a path of the product beside its floor.")
     parser.add_argument("name", nargs="?", choices=list(BENCHMARKS), default="ingest")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each window (default 3)")
-    parser.add_argument("--sizes", type=int, nargs=2, default=(1_000, 10_000), help="known people, small and large")
+    parser.add_argument("--sizes", type=int, nargs=2, help="known people, small and large (default 1000 10000, buckets 10000 100000)")
     parser.add_argument("--record", action="store_true", help="append the table to bench/RESULTS.md")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     asked = parser.parse_args()
+    asked.sizes = asked.sizes or SIZES.get(asked.name, (1_000, 10_000))
     os.environ["DJANGO_SETTINGS_MODULE"] = "hogsend.settings"
     os.environ.setdefault("LOG_LEVEL", "error")
     for prefix in ("EVENTS", "CONTACTS", "LISTS"):

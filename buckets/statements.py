@@ -109,6 +109,22 @@ SLICE_END = """
     order by e.occurred_at offset %s limit 1"""
 FALLEN_OUT = """
     select distinct e.contact_id from events_event e where e.name = %s and e.occurred_at >= %s and e.occurred_at < %s"""
+# Whether there is anything to do; a window that was never followed has everything to do.
+WINDOW_PENDING = """
+    with p as (select %s::interval as overlap, %s::timestamptz as now)
+    select coalesce((
+        select exists (select from events_event e where e.name = w.event_name
+                       and e.occurred_at >= w.edge_at - w.window - p.overlap and e.occurred_at < p.now - w.window)
+        from p cross join lateral (select * from buckets_windowedge w where w.bucket_id = %s and w.event_name = %s
+                                   and w.window = %s::interval offset 0) w), true)"""
+SHORTEST_PENDING = """
+    select exists (select from buckets_bucketmembership m
+                   where m.status = 'active' and m.bucket_id = %s and m.leave_due_at <= %s)"""
+LONGEST_PENDING = """
+    select exists (select from buckets_bucketmembership m
+                   where m.status = 'active' and m.bucket_id = %s and m.max_dwell_at <= %s)"""
+DWELL_PENDING = """
+    select exists (select from buckets_dwelldue d where d.bucket_id = %s and d.label = %s and d.due_at <= %s)"""
 DUE = """
     select m.contact_id from buckets_bucketmembership m
     where m.status = 'active' and m.bucket_id = %s and m.leave_due_at <= %s order by m.leave_due_at limit %s"""

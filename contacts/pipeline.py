@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection
@@ -84,6 +85,8 @@ def array(values: Iterable[Any]) -> str:
 
 
 def _element(value: Any) -> str:
+    if isinstance(value, UUID):
+        return value.hex  # several times faster than with its dashes
     if value is None:
         return "NULL"
     if isinstance(value, str):

@@ -28,6 +28,10 @@ READ_SURVIVORS = f"""{CHAIN}
            c.last_seen_at < %s::timestamptz - interval '1 minute'
     from chain cross join lateral (select * from contacts_contact c where c.id = chain.id offset 0) c
     where chain.merged_into_id is null and c.deleted_at is null"""  # noqa: S608 - made of constants
+READ_LIVING = f"""{CHAIN}
+    select chain.start, c.id
+    from chain cross join lateral (select * from contacts_contact c where c.id = chain.id offset 0) c
+    where chain.merged_into_id is null and c.deleted_at is null"""  # noqa: S608 - made of constants
 # What the survivor says about itself wins; the absorbed fills what is missing.
 GROW = """
     update contacts_contact s set

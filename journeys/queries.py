@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from contacts.pipeline import array
 from journeys.statements import fetch, fetch_one
 from preferences.queries import LEFT_ALL_MAIL
 
@@ -42,7 +43,7 @@ class EntryRecord:
 
 def entry_records(pairs: Sequence[tuple[UUID, str]]) -> list[EntryRecord]:
     """Return the past of each (contact, journey) pair, in the given order, read in one statement."""
-    rows = fetch(ENTRIES, [[contact_id for contact_id, _ in pairs], [journey_id for _, journey_id in pairs]])
+    rows = fetch(ENTRIES, [array(contact_id for contact_id, _ in pairs), array(journey_id for _, journey_id in pairs)])
     return [EntryRecord(alive, off, out, entries or 0, last, live) for alive, off, out, entries, last, live in rows]
 
 

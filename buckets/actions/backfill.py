@@ -140,7 +140,7 @@ def _move(bucket: Bucket, ids: list[UUID], now: datetime) -> Moved:
     alive = set(lock_contacts(ids).values())
     moved = judge_people(bucket, alive, source=Source.BACKFILL, now=now)
     if moved.events:
-        emit_events(moved.events, now=now)
+        emit_events(moved.events, now=now, held=True)
     return moved
 
 

@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db import transaction
 
 from buckets import statements
-from buckets.actions.dwell import adopt_policy, dwell, lasting
-from buckets.actions.judge import Moved, judge_people, told_of_move
+from buckets.actions.dwell import adopt_policy, dwell, lasting, policy_of
+from buckets.actions.judge import Moved, judge_people
+from buckets.actions.tell import Teller
 from buckets.definitions import Bucket
 from buckets.models import BucketConfig, LeaveReason, Source, WindowEdge
 from buckets.rules import Schedule, Transition
@@ -46,12 +47,11 @@ def reconcile(bucket: Bucket, *, now: datetime) -> Reconciled:
     when staff have switched it off. Repeating it changes nothing.
     """
     done = Reconciled()
-    for event_name, window in sorted(windows(bucket)):
-        _until_done(bucket, partial(_slide, bucket, event_name, window, now, done))
-    _until_done(bucket, partial(_end_shortest, bucket, now, done))
-    _until_done(bucket, partial(_end_longest, bucket, now, done))
-    for schedule in bucket.schedules:
-        _until_done(bucket, partial(_last, bucket, schedule, now, done))
+    config = BucketConfig.objects.filter(pk=bucket.id).first()
+    if config is not None and config.policy != policy_of(bucket):
+        _until_done(bucket, partial(_adopt, bucket))
+    for do_slice in _pending(bucket, now, done):
+        _until_done(bucket, do_slice)
     return done
 
 
@@ -68,6 +68,26 @@ def try_lock(bucket: Bucket) -> bool:
     return bool(_one(LOCK, [bucket.id]))
 
 
+def _pending(bucket: Bucket, now: datetime, done: Reconciled) -> list[Callable[[], bool]]:
+    """Return what there is to do, in order, asked in one round trip: mostly there is nothing."""
+    own = bucket.id
+    steps: list[tuple[str, list[Any], Callable[[], bool]]] = [
+        (statements.WINDOW_PENDING, [OVERLAP, now, own, name, window], partial(_slide, bucket, name, window, now, done))
+        for name, window in sorted(windows(bucket))
+    ]
+    steps += [
+        (statements.SHORTEST_PENDING, [own, now], partial(_end_shortest, bucket, now, done)),
+        (statements.LONGEST_PENDING, [own, now], partial(_end_longest, bucket, now, done)),
+    ]
+    steps += [
+        (statements.DWELL_PENDING, [own, one.label, now], partial(_last, bucket, one, now, done))
+        for one in bucket.schedules
+    ]
+    with pipeline() as pipe:
+        asked = [(pipe.send(sql, values), do_slice) for sql, values, do_slice in steps]
+        return [do_slice for cursor, do_slice in asked if cursor.fetchone() == (True,)]
+
+
 def _until_done(bucket: Bucket, do_slice: Callable[[], bool]) -> None:
     """Do slices, each in a transaction that holds the bucket, until one says that there are no more."""
     more = True
@@ -77,12 +97,12 @@ def _until_done(bucket: Bucket, do_slice: Callable[[], bool]) -> None:
 
 
 def _is_free(bucket: Bucket) -> bool:
-    if not try_lock(bucket):
-        return False
-    config = BucketConfig.objects.filter(pk=bucket.id).first()
-    if config is not None and config.enabled:
-        adopt_policy(bucket, config)
-    return config is None or config.enabled
+    return try_lock(bucket) and not BucketConfig.objects.filter(pk=bucket.id, enabled=False).exists()
+
+
+def _adopt(bucket: Bucket) -> bool:
+    adopt_policy(bucket, BucketConfig.objects.get(pk=bucket.id))
+    return False
 
 
 def _slide(bucket: Bucket, event_name: str, window: timedelta, now: datetime, done: Reconciled) -> bool:
@@ -112,9 +132,13 @@ def _end_longest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:
     if people:
         alive = set(lock_contacts(people).values())
         rows = _rows(statements.expire(bucket), [now, array(alive), bucket.id, now, now])
-        source, reason = Source.RECONCILE, LeaveReason.MAX_DWELL.value
-        events = [told_of_move(bucket, Transition.LEFT, row, source=source, reason=reason) for row in rows]
-        _note(Moved(left=len(rows), events=[one for told in events for one in told]), len(alive), now, done)
+        teller, reason = Teller(bucket, Source.RECONCILE), LeaveReason.MAX_DWELL.value
+        told = [
+            event
+            for contact_id, user_id, *entry in rows
+            for event in teller.move(Transition.LEFT, (contact_id, user_id), (entry[0], entry[1]), reason=reason)
+        ]
+        _note(Moved(left=len(rows), events=told), len(alive), now, done)
     return len(people) == SLICE
 
 
@@ -142,7 +166,7 @@ def _note(moved: Moved, judged: int, now: datetime, done: Reconciled) -> None:
 
 def _emit(events: Sequence[NewEvent], now: datetime, done: Reconciled) -> None:
     if events:
-        emit_events(events, now=now)
+        emit_events(events, now=now, held=True)
         done.told += len(events)
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from buckets.actions.judge import told
+from buckets.actions.tell import Teller
 from buckets.definitions import Bucket
 from buckets.models import BucketConfig, Source
-from buckets.rules import Schedule, Transition, dwell_key, event_name
+from buckets.rules import Schedule
 from contacts.pipeline import array, pipeline
 from events.definitions import NewEvent
 
@@ -63,7 +63,12 @@ def dwell(bucket: Bucket, schedule: Schedule, contact_ids: Collection[UUID], *, 
     values = [now, schedule.offset, schedule.repeats, array(contact_ids), bucket.id, schedule.label]
     with pipeline() as pipe:
         rows = pipe.send(FIRE, values).fetchall()
-    return [event for row in rows for event in _told(bucket, schedule, row)]
+    teller = Teller(bucket, Source.RECONCILE)
+    return [
+        event
+        for contact_id, user_id, born_as, entry_number, ordinal in rows
+        for event in teller.dwell(schedule, (contact_id, user_id), (entry_number, born_as), ordinal)
+    ]
 
 
 def adopt_policy(bucket: Bucket, config: BucketConfig) -> None:
@@ -89,18 +94,6 @@ def policy_of(bucket: Bucket) -> dict[str, Any]:
     """Return the times that due rows follow, as they are stored."""
     longest = None if bucket.max_dwell is None else _interval(bucket.max_dwell)
     return {"maxDwell": longest, "dwell": sorted(one.label for one in bucket.schedules)}
-
-
-def _told(bucket: Bucket, schedule: Schedule, row: tuple[UUID, str, UUID, int, int]) -> list[NewEvent]:
-    contact_id, user_id, born_as, entry_number, ordinal = row
-    key = dwell_key(bucket.id, str(born_as), schedule.label, entry_number, ordinal)
-    facts = {
-        "transition": Transition.DWELL.value,
-        "source": Source.RECONCILE.value,
-        "entryCount": entry_number,
-        "dwellCount": ordinal,
-    }
-    return told(bucket, event_name(Transition.DWELL, bucket.id, schedule.label), (contact_id, user_id), key, facts)
 
 
 def _interval(duration: timedelta) -> str:

@@ -1,18 +1,18 @@
 """Move people to where they belong."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from buckets import statements
+from buckets.actions.tell import Teller
 from buckets.definitions import Bucket
 from buckets.models import LeaveReason, Source
-from buckets.rules import Transition, event_key, event_name
+from buckets.rules import Transition
 from contacts.pipeline import Pipeline, array, pipeline
 from events.definitions import NewEvent
-from events.routing import listeners_of
 
 Row = tuple[str, UUID, str, int, bool, UUID | None]
 
@@ -52,50 +52,18 @@ def judge_each(concerned: Iterable[tuple[Bucket, UUID]], *, source: Source, now:
     return [event for bucket, rows in found for event in _moved(bucket, rows, source).events]
 
 
-def told(bucket: Bucket, name: str, who: tuple[UUID, str], key: str, facts: Mapping[str, Any]) -> list[NewEvent]:
-    """Build the event that tells of a transition, and the general one of its kind where some journey begins with it.
-
-    Args:
-        bucket: Whose transition it is.
-        name: The event's name.
-        who: The contact's own id and the one that the wire knows.
-        key: The idempotency key: names the transition once and for all.
-        facts: ``transition``, ``source``, ``entryCount`` and what else the event says.
-    """
-    contact_id, user_id = who
-    properties = {"bucketId": bucket.id, "bucketName": bucket.name, "userId": user_id, **facts}
-    events = [NewEvent(contact_id, name, properties, idempotency_key=key)]
-    general = event_name(facts["transition"])
-    if listeners_of(general):
-        events.append(NewEvent(contact_id, general, dict(properties), idempotency_key=f"{key}:generic"))
-    return events
-
-
-def told_of_move(
-    bucket: Bucket, transition: str, row: tuple[UUID, str, int, UUID | None], *, source: Source, reason: str
-) -> list[NewEvent]:
-    """Build what tells of joining or leaving, from the contact's ids, the entry and what names the stay for ever."""
-    contact_id, user_id, entry_number, born_as = row
-    facts: dict[str, Any] = {"transition": transition, "source": source.value, "entryCount": entry_number}
-    if transition == Transition.LEFT:
-        facts["reason"] = reason
-    # By our own id: whoever comes back after a deletion begins to count anew under the same user id.
-    key = event_key(transition, bucket.id, str(born_as or contact_id), entry_number)
-    return told(bucket, event_name(transition, bucket.id), (contact_id, user_id), key, facts)
-
-
 def _send(pipe: Pipeline, bucket: Bucket, ids: str, source: Source, now: datetime, *, may_join: bool = True) -> Any:
     statement = statements.judge(bucket, backfill=source is Source.BACKFILL, schedules=bucket.schedules)
     return pipe.send(statement, [now, ids, source.value, may_join])
 
 
 def _moved(bucket: Bucket, rows: Iterable[Row], source: Source) -> Moved:
-    moved = Moved()
+    moved, teller = Moved(), Teller(bucket, source)
     for transition, contact_id, user_id, entry_number, announced, born_as in rows:
         joins = transition == Transition.ENTERED
         moved.joined += joins
         moved.left += not joins
         if announced and not (joins and source is Source.BACKFILL):
-            row = (contact_id, user_id, entry_number, born_as)
-            moved.events += told_of_move(bucket, transition, row, source=source, reason=LeaveReason.CRITERIA.value)
+            who, entry = (contact_id, user_id), (entry_number, born_as)
+            moved.events += teller.move(transition, who, entry, reason=LeaveReason.CRITERIA.value)
     return moved

@@ -66,7 +66,7 @@ def _judged_again(bucket: Bucket, ids: list[UUID], clock: Callable[[], datetime]
         if not repair:
             transaction.set_rollback(True)
         elif moved.events:
-            emit_events(moved.events, now=now)
+            emit_events(moved.events, now=now, held=True)
     return moved
 
 

@@ -58,15 +58,15 @@ def lock_contacts(ids: Collection[UUID]) -> dict[UUID, UUID]:
     asked = array(set(ids))
     with transaction.atomic(savepoint=False), pipeline() as pipe:
         locking = pipe.send(statements.LOCK_SURVIVORS, [asked])
-        reading = pipe.send(statements.READ_SURVIVORS, [asked, None])
+        reading = pipe.send(statements.READ_LIVING, [asked])
         held = {row[0] for row in locking.fetchall()}
         while True:
-            alive = {row[0]: row[1] for row in reading.fetchall()}
+            alive = dict(reading.fetchall())
             if not (wanted := set(alive.values()) - held):
                 return alive
             lock_more(pipe, wanted, held=held)
             held |= wanted
-            reading = pipe.send(statements.READ_SURVIVORS, [asked, None])
+            reading = pipe.send(statements.READ_LIVING, [asked])
 
 
 def lock_more(pipe: Pipeline, wanted: Collection[UUID], *, held: Collection[UUID]) -> None:

@@ -85,8 +85,12 @@ def ingest_merging(submission: Submission, *, now: datetime | None = None) -> An
         return _tell_and_answer([submission], recorded, begun.answers, now=begun.now)[0]
 
 
-def emit_events(new: Sequence[NewEvent], *, now: datetime, hop: int = 0) -> list[RecordedEvent | None]:
+def emit_events(
+    new: Sequence[NewEvent], *, now: datetime, hop: int = 0, held: bool = False
+) -> list[RecordedEvent | None]:
     """Record events that the engine causes for known contacts; reserved names are allowed.
+
+    ``held`` says that the transaction holds the locks of all of them, and that they live under these ids.
 
     Returns one entry per event, in order: None where it was recorded before (its idempotency key is taken), where the
     contact was deleted, or where the chain of causes is too long. The last two are logged.
@@ -95,7 +99,8 @@ def emit_events(new: Sequence[NewEvent], *, now: datetime, hop: int = 0) -> list
         log.warning("events.too_many_hops", hop=hop, count=len(new), names=sorted({one.name for one in new}))
         return [None] * len(new)
     with transaction.atomic(savepoint=False):
-        alive = lock_contacts({one.contact_id for one in new})
+        people = {one.contact_id for one in new}
+        alive = {one: one for one in people} if held else lock_contacts(people)
         prepared = [_recorded(one, alive, now, hop) for one in new]
         claims = [_engine_claim(one, event) for one, event in zip(new, prepared, strict=True)]
         taken = claim_keys([claim for claim in claims if claim is not None], now=now)
@@ -192,7 +197,7 @@ def _tell(events: Sequence[RecordedEvent], *, now: datetime) -> Batch:
         heard.exits.update(batch.exits)
         heard.lists_errors.update(batch.lists_errors)
         if batch.caused:
-            emit_events(batch.caused, now=now, hop=events[0].hop + 1)
+            emit_events(batch.caused, now=now, hop=events[0].hop + 1, held=True)
     return heard
 
 

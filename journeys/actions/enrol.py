@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conditions.evaluate import holds
+from contacts.pipeline import array
 from events.definitions import Batch, RecordedEvent
 from hogsend.doorbell import ring
 from hogsend.lib.ids import new_id
@@ -94,13 +95,13 @@ def _begin(entering: list[tuple[Candidate, int]], now: datetime) -> list[tuple[C
     ids = [new_id() for _ in entering]
     values = {
         "now": now,
-        "id": ids,
-        "contact": [candidate.event.contact_id for candidate, _ in entering],
-        "journey": [candidate.journey.id for candidate, _ in entering],
-        "event": [candidate.event.id for candidate, _ in entering],
-        "context": [json.dumps(scalars(candidate.event.properties)) for candidate, _ in entering],
-        "entry": [entry_number for _, entry_number in entering],
-        "code": [candidate.journey.code_hash for candidate, _ in entering],
+        "id": array(ids),
+        "contact": array(candidate.event.contact_id for candidate, _ in entering),
+        "journey": array(candidate.journey.id for candidate, _ in entering),
+        "event": array(candidate.event.id for candidate, _ in entering),
+        "context": array(json.dumps(scalars(candidate.event.properties)) for candidate, _ in entering),
+        "entry": array(entry_number for _, entry_number in entering),
+        "code": array(candidate.journey.code_hash for candidate, _ in entering),
     }
     begun = {run_id for (run_id,) in fetch(INSERT, values)}
     if begun:
@@ -116,9 +117,9 @@ def _store_skips(skipped: list[tuple[Candidate, SkipReason]], now: datetime) -> 
         return
     values = [
         now,
-        [candidate.event.contact_id for candidate, _ in told],
-        [candidate.journey.id for candidate, _ in told],
-        [candidate.event.id for candidate, _ in told],
-        [reason.value for _, reason in told],
+        array(candidate.event.contact_id for candidate, _ in told),
+        array(candidate.journey.id for candidate, _ in told),
+        array(candidate.event.id for candidate, _ in told),
+        array(reason.value for _, reason in told),
     ]
     affect(INSERT_SKIPS, values)
