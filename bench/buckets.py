@@ -79,6 +79,7 @@ def _measured(people: int, database: list[int]) -> Iterator[Row]:
         yield clock.row("backfill", lambda: run_backfill(bucket, mode=BackfillMode.FIRST, now=now).joined, of=people)
         ever, since = {"since": now - timedelta(days=999), "until": now - WEEK}, {"since": now - WEEK}
         yield clock.row("floor: insert of its members", lambda: _floor(FLOOR_MEMBERS, now, ever), of=people)
+        follow(bucket, now=now)  # who has been gone for so long already is told of
         yield clock.ticks("tick, nothing due", lambda: follow(bucket, now=now))
         late = now + timedelta(hours=1)
         yield clock.row("turn dormant at once", lambda: reconcile(bucket, now=late).joined)

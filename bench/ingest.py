@@ -71,6 +71,13 @@ def _joined(people: int, wanted: int) -> list[bytes]:
     return [json.dumps(body).encode() for body in bodies]
 
 
+def _judged(people: int, wanted: int) -> list[bytes]:
+    """Events that buckets count: people are judged by each, and mostly stay where they are."""
+    return [
+        json.dumps({**_event(f"pool-{n * 7919 % people}"), "name": "order.completed"}).encode() for n in range(wanted)
+    ]
+
+
 def _listed(people: int, wanted: int) -> list[bytes]:
     """Events that also change a list."""
     return [
@@ -88,6 +95,7 @@ WORK = [
     Work("user.created, enrolled", _created, 16, "/v1/events"),
     Work("visitors who become known", _joined, 16, "/v1/events"),
     Work("events with lists", _listed, 16, "/v1/events"),
+    Work("events in four buckets and a journey", _judged, 16, "/v1/events"),
     Work(f"batch of {BATCH}, pool", _batches, 2, "/v1/events/batch", BATCH),
 ]
 

@@ -71,4 +71,4 @@ def contact_exported(contact_id: UUID) -> dict[str, Any]:
 def _judge_and_tell(concerned: Iterable[tuple[Bucket, UUID]], now: datetime) -> None:
     told = judge_each(concerned, source=Source.CONTACT, now=now)
     if told:
-        emit_events(told, now=now)
+        emit_events(told, now=now, held=True)
