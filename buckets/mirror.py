@@ -49,7 +49,8 @@ def tell(truths: Sequence[Truth], *, now: datetime) -> None:
             batch=[_event(one, now) for one in truths],
         )
     except APIError as error:
-        wait = timedelta(seconds=min(error.retry_after, 3600)) if (error.retry_after or 0) > 0 else None
+        asked = error.retry_after or 0.0
+        wait = timedelta(seconds=min(asked, 3600)) if asked > 0 else None
         refused = f"{error.status}: {error.message}"
         raise NotAcceptedError(refused, wait=wait, of_content=error.status in OF_CONTENT) from error
     except RequestException as error:

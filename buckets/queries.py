@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
@@ -53,13 +53,13 @@ class Preview:
 
     size: int
     people_total: int
-    in_words: str
     cost: float
     plan_lines: list[str]
-    took: timedelta
-    faults: list[str]
+    in_words: str = ""
+    faults: list[str] = field(default_factory=list)
     sample: list[Sampled] = field(default_factory=list)
-    is_estimate: bool = False
+    took: timedelta = timedelta(0)
+    is_estimate: bool = True
     note: str = ""
 
 
@@ -71,11 +71,8 @@ def preview(node: Node, *, now: datetime, sample: int = 10, timeout: timedelta =
     criteria = belonging(node)
     # The instant as a literal: the planner knows how many events are younger.
     inside = f"{LIVING} and ({criteria.sql(f'{quoted(now.isoformat())}::timestamptz')})"
-    known: dict[str, Any] = {"in_words": criteria.in_words(), "faults": list(faults_of_criteria(node))}
-    with _reading(PATIENCE) as cursor:
-        expected, known["cost"] = _expected(cursor, inside)
-        known["plan_lines"] = [line for (line,) in _all(cursor, f"explain {inside}")]
-        everybody, _ = _expected(cursor, LIVING)
+    expected = _expected(inside)
+    expected = replace(expected, in_words=criteria.in_words(), faults=list(faults_of_criteria(node)))
     began = perf_counter()
     try:
         with _reading(timeout) as cursor:
@@ -83,16 +80,11 @@ def preview(node: Node, *, now: datetime, sample: int = 10, timeout: timedelta =
     except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise
-        return Preview(
-            size=min(expected, everybody),
-            people_total=everybody,
-            took=timedelta(seconds=perf_counter() - began),
-            is_estimate=True,
-            note=f"Counting was stopped after {in_words(timeout)}; the numbers are what the planner expects.",
-            **known,
-        )
+        note = f"Counting was stopped after {in_words(timeout)}; the numbers are what the planner expects."
+        return replace(expected, took=timedelta(seconds=perf_counter() - began), note=note)
     took = timedelta(seconds=perf_counter() - began)
-    return Preview(rows[0][0], rows[0][1], took=took, sample=_sampled(criteria, rows), **known)
+    found = _sampled(criteria, rows)
+    return replace(expected, size=rows[0][0], people_total=rows[0][1], is_estimate=False, took=took, sample=found)
 
 
 def config_of(bucket_id: str) -> BucketConfig:
@@ -123,10 +115,13 @@ def _found(inside: str, sample: int) -> str:
         order by s.id desc"""  # noqa: S608 - quoted by the conditions
 
 
-def _expected(cursor: CursorWrapper, sql: str) -> tuple[int, float]:
-    """Return how many rows the planner expects, and at what cost."""
-    plan = _all(cursor, f"explain (format json) {sql}")[0][0][0]["Plan"]
-    return int(plan["Plan Rows"]), float(plan["Total Cost"])
+def _expected(inside: str) -> Preview:
+    """Return what the planner expects, before anything is counted."""
+    with _reading(PATIENCE) as cursor:
+        plan, everybody = (_all(cursor, f"explain (format json) {sql}")[0][0][0]["Plan"] for sql in (inside, LIVING))
+        lines = [line for (line,) in _all(cursor, f"explain {inside}")]
+    total = int(everybody["Plan Rows"])
+    return Preview(min(int(plan["Plan Rows"]), total), total, cost=float(plan["Total Cost"]), plan_lines=lines)
 
 
 def _all(cursor: CursorWrapper, sql: str) -> list[tuple[Any, ...]]:

@@ -11,7 +11,8 @@ from conditions.event import EventCondition
 from conditions.tree import Composite, quoted
 
 # Its parameters: the instant, the contacts' ids, the source, who may join. Staff's switch is read in the statement, so
-# nobody is moved by a bucket that is off, however late the switch was thrown.
+# nobody is moved by a bucket that is off, however late the switch was thrown. Stays are found by their contact alone
+# (bucket_id || ''): of a new bucket the planner believes that hardly anybody is in it, and would read everybody.
 JUDGE = """
     with p as (select %s::timestamptz as now),
     judged as materialized (
@@ -22,24 +23,29 @@ JUDGE = """
         cross join lateral (select * from contacts_contact c
                             where c.id = u.id and c.deleted_at is null offset 0) c
         left join lateral (select m.id, m.entered_at, m.leave_due_at from buckets_bucketmembership m
-                           where m.bucket_id = {bucket} and m.contact_id = c.id and m.status = 'active' offset 0) m
+                           where m.contact_id = c.id and m.bucket_id || '' = {bucket} and m.status = 'active'
+                           offset 0) m
                on true
         where not exists (select from buckets_bucketconfig k where k.bucket_id = {bucket} and not k.enabled)
         order by c.id
     ),
     gone as (
         update buckets_bucketmembership m
-        set status = 'left', left_at = j.now, leave_reason = 'criteria', leave_due_at = null
-        from judged j
-        where m.id = j.membership_id and not j.belongs and j.entered_at <= j.now - {min_dwell}
+        set status = 'left', left_at = p.now, leave_reason = 'criteria', leave_due_at = null
+        from p
+        where m.id = any(array(select j.membership_id from judged j
+                               where not j.belongs and j.entered_at <= j.now - {min_dwell}))
         returning m.id, m.contact_id, m.entry_number, m.born_as
     ),
+    calmed as (
+        update buckets_bucketmembership m set leave_due_at = null
+        where m.id = any(array(select j.membership_id from judged j where j.belongs and j.leave_due_at is not null))
+    ),
     kept as (
-        update buckets_bucketmembership m
-        set leave_due_at = case when j.belongs then null else j.entered_at + {min_dwell} end
-        from judged j
-        where m.id = j.membership_id and (j.belongs or j.entered_at > j.now - {min_dwell})
-          and j.leave_due_at is distinct from case when j.belongs then null else j.entered_at + {min_dwell} end
+        update buckets_bucketmembership m set leave_due_at = m.entered_at + {min_dwell}
+        where m.id = any(array(select j.membership_id from judged j
+                               where not j.belongs and j.entered_at > j.now - {min_dwell}
+                                 and j.leave_due_at is distinct from j.entered_at + {min_dwell}))
     ),
     came as (
         insert into buckets_bucketmembership
@@ -49,7 +55,7 @@ JUDGE = """
                j.now + {max_dwell}, {anchor}
         from judged j
         cross join lateral (select max(b.entry_number) entries from buckets_bucketmembership b
-                            where b.contact_id = j.id and b.bucket_id = {bucket} offset 0) before
+                            where b.contact_id = j.id and b.bucket_id || '' = {bucket} offset 0) before
         where j.belongs and j.membership_id is null and %s
         on conflict do nothing
         returning id, contact_id, entry_number, coalesce(dwell_anchor_at, entered_at) as since
@@ -61,7 +67,7 @@ JUDGE = """
     from came join judged j on j.id = came.contact_id cross join p
     order by 1 desc, 2"""
 LAST_LEFT = """(select max(b.left_at) from buckets_bucketmembership b
-                where b.contact_id = came.contact_id and b.bucket_id = {bucket} and b.status = 'left')"""
+                where b.contact_id = came.contact_id and b.bucket_id || '' = {bucket} and b.status = 'left')"""
 DWELLS = """,
     dwells as (
         insert into buckets_dwelldue (membership_id, bucket_id, label, due_at)
@@ -78,27 +84,28 @@ MIRRORED = """,
     )"""
 ANCHOR = """(select max(e.occurred_at) from events_event e where e.contact_id = j.id and e.name = {event})"""
 # Of so many people after one in the order of ids: how many there are, who is the last, and who is astray. Its
-# parameters: the instant, after whom, how many, whether it is no fault to be out by the longest stay or because time
-# alone lets nobody in.
+# parameters: the instant, after whom, whether anybody may be found who is out, also by the end of the longest stay. How
+# many stands in it, for then the planner does not look for everybody's events each time.
 ASTRAY = """
     with p as (select %s::timestamptz as now),
     people as materialized (
-        select * from contacts_contact c where c.id > %s and c.deleted_at is null order by c.id limit %s
+        select * from contacts_contact c where c.id > %s and c.deleted_at is null order by c.id limit {limit}
     ),
     judged as (
         select c.id, ({belongs}) as belongs, m.id is not null as inside,
                coalesce(m.entered_at > p.now - {min_dwell}, false) as young
         from p cross join people c
         left join lateral (select m.id, m.entered_at from buckets_bucketmembership m
-                           where m.bucket_id = {bucket} and m.contact_id = c.id and m.status = 'active' offset 0) m
+                           where m.contact_id = c.id and m.bucket_id || '' = {bucket} and m.status = 'active'
+                           offset 0) m
                on true
     ),
     astray as (
-        select j.id from judged j cross join (select %s::boolean) careful(yes)
+        select j.id from judged j cross join (select %s::boolean, %s::boolean) o(may_join, may_join_again)
         where j.belongs <> j.inside and not (j.inside and j.young)
-          and (j.inside or not careful.yes or ({may_join} and coalesce((
+          and (j.inside or o.may_join and (o.may_join_again or coalesce((
               select b.leave_reason from buckets_bucketmembership b
-              where b.contact_id = j.id and b.bucket_id = {bucket}
+              where b.contact_id = j.id and b.bucket_id || '' = {bucket}
               order by b.entered_at desc, b.id desc limit 1), '') <> 'maxDwell'))
     )
     select (select count(*) from people), (select id from people order by id desc limit 1),
@@ -176,9 +183,9 @@ def judge(bucket: Bucket, *, backfill: bool = False, schedules: tuple[Schedule, 
 
 
 @lru_cache(maxsize=1024)
-def astray(bucket: Bucket) -> str:
-    """Return the statement that finds those who are not where they belong."""
-    return _filled(ASTRAY, bucket, {"may_join": str(bucket.reconcile_joins).lower()})
+def astray(bucket: Bucket, limit: int) -> str:
+    """Return the statement that finds those who are not where they belong among the next ``limit`` people."""
+    return _filled(ASTRAY, bucket, {"limit": str(limit)})
 
 
 def expire(bucket: Bucket) -> str:

@@ -137,7 +137,7 @@ def _at_least(rows: str, least: int) -> str:
     if least <= 0:
         return "true"
     if least == 1:
-        return f"exists({rows})"
+        return f"exists({rows} offset 0)"
     return f"(select count(*) from ({rows} limit {least}) so_many) >= {least}"  # noqa: S608 - quoted above
 
 

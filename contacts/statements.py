@@ -6,6 +6,10 @@ LOCK_KEYS = "select pg_advisory_xact_lock(n) from unnest(%s::bigint[]) n"
 LOCK_CONTACTS = """
     select s.id, pg_advisory_xact_lock(hashtextextended(s.id::text, 0))
     from (select distinct id from unnest(%s::uuid[]) id order by 1) s"""
+HOLD_CONTACTS = """
+    select count(*) from (
+        select pg_advisory_xact_lock(hashtextextended(s.id::text, 0))
+        from (select distinct id from unnest(%s::uuid[]) id order by 1) s offset 0) held"""
 TRY_CONTACTS = "select pg_try_advisory_xact_lock(hashtextextended(id::text, 0)) from unnest(%s::uuid[]) id"
 # Functions of contacts/migrations/0003.
 BEGIN = "select contacts_begin($1, $2, $3, $4)"

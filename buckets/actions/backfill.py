@@ -17,7 +17,7 @@ from buckets.actions.dwell import policy_of
 from buckets.actions.judge import Moved, judge_people
 from buckets.definitions import Bucket, index
 from buckets.models import Backfill, BackfillMode, BackfillStatus, BucketConfig, Source, WindowEdge
-from contacts.actions import lock_contacts
+from contacts.actions import hold_contacts
 from contacts.models import Contact
 from contacts.pipeline import pipeline
 from events.actions import emit_events
@@ -106,7 +106,7 @@ def continue_backfill(backfill_id: UUID, *, now: datetime) -> bool:
         bucket = None if row is None else index().by_id.get(row.bucket_id)
         if row is None or bucket is None or not bucket.enabled or bucket.criteria_hash != row.criteria_hash:
             return False
-        found = find_astray(bucket, after=row.reached, now=now, limit=SLICE, careful=row.mode != BackfillMode.CHANGED)
+        found = find_astray(bucket, after=row.reached, now=now, limit=SLICE, again=row.mode == BackfillMode.CHANGED)
         if found.people:
             moved = _move(bucket, found.ids, now)
             row.joined, row.left = row.joined + moved.joined, row.left + moved.left
@@ -123,22 +123,24 @@ def note_error(backfill_id: UUID, error: Exception) -> None:
     Backfill.objects.filter(pk=backfill_id).update(error=f"{type(error).__name__}: {error}"[:500])
 
 
-def find_astray(bucket: Bucket, *, after: UUID | None, now: datetime, limit: int, careful: bool) -> Astray:
+def find_astray(
+    bucket: Bucket, *, after: UUID | None, now: datetime, limit: int, may_join: bool = True, again: bool = False
+) -> Astray:
     """Look at up to ``limit`` people after ``after`` in the order of ids, and return who is not where they belong.
 
-    Nobody is held by it, so who is found is to be judged again. ``careful`` leaves out who is out by the longest stay,
-    or because time alone lets nobody in.
+    Nobody is held by it, so who is found is to be judged again. Who is out is found if they ``may_join``, and who is out
+    by the end of the longest stay only if they may do so ``again``.
     """
     with pipeline() as pipe:
-        values = [now, after or NOBODY, limit, careful]
-        return Astray(*(pipe.send(statements.astray(bucket), values).fetchone() or (0, None)))
+        values = [now, after or NOBODY, may_join, again]
+        return Astray(*(pipe.send(statements.astray(bucket, limit), values).fetchone() or (0, None)))
 
 
 def _move(bucket: Bucket, ids: list[UUID], now: datetime) -> Moved:
     if not ids:
         return Moved()
-    alive = set(lock_contacts(ids).values())
-    moved = judge_people(bucket, alive, source=Source.BACKFILL, now=now)
+    hold_contacts(ids)
+    moved = judge_people(bucket, ids, source=Source.BACKFILL, now=now)
     if moved.events:
         emit_events(moved.events, now=now, held=True)
     return moved

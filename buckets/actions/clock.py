@@ -19,7 +19,7 @@ from buckets.actions.tell import Teller
 from buckets.definitions import Bucket
 from buckets.models import BucketConfig, LeaveReason, Source, WindowEdge
 from buckets.rules import Schedule, Transition
-from contacts.actions import lock_contacts
+from contacts.actions import hold_contacts
 from contacts.pipeline import array, pipeline
 from events.actions import emit_events
 from events.definitions import NewEvent
@@ -130,31 +130,31 @@ def _end_shortest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:
 def _end_longest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:
     people = _ids(statements.EXPIRED, [bucket.id, now, SLICE])
     if people:
-        alive = set(lock_contacts(people).values())
-        rows = _rows(statements.expire(bucket), [now, array(alive), bucket.id, now, now])
+        hold_contacts(people)
+        rows = _rows(statements.expire(bucket), [now, array(people), bucket.id, now, now])
         teller, reason = Teller(bucket, Source.RECONCILE), LeaveReason.MAX_DWELL.value
         told = [
             event
             for contact_id, user_id, *entry in rows
             for event in teller.move(Transition.LEFT, (contact_id, user_id), (entry[0], entry[1]), reason=reason)
         ]
-        _note(Moved(left=len(rows), events=told), len(alive), now, done)
+        _note(Moved(left=len(rows), events=told), len(people), now, done)
     return len(people) == SLICE
 
 
 def _last(bucket: Bucket, schedule: Schedule, now: datetime, done: Reconciled) -> bool:
     people = lasting(bucket, schedule, now=now, limit=SLICE)
     if people:
-        lock_contacts(people)
+        hold_contacts(people)
         _emit(dwell(bucket, schedule, people, now=now), now, done)
     return len(people) == SLICE
 
 
 def _judge(bucket: Bucket, people: Collection[UUID], now: datetime, done: Reconciled) -> None:
     if people:
-        alive = set(lock_contacts(people).values())
-        moved = judge_people(bucket, alive, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
-        _note(moved, len(alive), now, done)
+        hold_contacts(people)
+        moved = judge_people(bucket, people, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
+        _note(moved, len(people), now, done)
 
 
 def _note(moved: Moved, judged: int, now: datetime, done: Reconciled) -> None:

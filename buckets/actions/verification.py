@@ -12,7 +12,7 @@ from buckets.actions.clock import reconcile
 from buckets.actions.judge import Moved, judge_people
 from buckets.definitions import Bucket
 from buckets.models import Backfill, BackfillStatus, BucketConfig, Source, Verification
-from contacts.actions import lock_contacts
+from contacts.actions import hold_contacts
 from events.actions import emit_events
 from hogsend.clock import database_now
 
@@ -36,7 +36,7 @@ def verify(bucket: Bucket, *, clock: Callable[[], datetime] = database_now, repa
     people, missing, surplus, repaired = 0, 0, 0, 0
     after: UUID | None = None
     while True:
-        found = find_astray(bucket, after=after, now=began, limit=SLICE, careful=True)
+        found = find_astray(bucket, after=after, now=began, limit=SLICE, may_join=bucket.reconcile_joins)
         people, after = people + found.people, found.last
         if found.ids:
             wrong = _judged_again(bucket, found.ids, clock, repair=repair)
@@ -60,9 +60,9 @@ def verify(bucket: Bucket, *, clock: Callable[[], datetime] = database_now, repa
 def _judged_again(bucket: Bucket, ids: list[UUID], clock: Callable[[], datetime], *, repair: bool) -> Moved:
     """Judge under their locks and at the present moment those who seemed astray; without ``repair`` take it back."""
     with transaction.atomic():
-        alive = set(lock_contacts(ids).values())
+        hold_contacts(ids)
         now = clock()
-        moved = judge_people(bucket, alive, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
+        moved = judge_people(bucket, ids, source=Source.RECONCILE, now=now, may_join=bucket.reconcile_joins)
         if not repair:
             transaction.set_rollback(True)
         elif moved.events:

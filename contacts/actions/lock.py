@@ -69,6 +69,15 @@ def lock_contacts(ids: Collection[UUID]) -> dict[UUID, UUID]:
             reading = pipe.send(statements.READ_LIVING, [asked])
 
 
+def hold_contacts(ids: Collection[UUID]) -> None:
+    """Hold the locks of these people until the transaction ends, as the first ones that it takes.
+
+    Nobody is followed who was merged or deleted since ``ids`` was read; a later statement sees who lives.
+    """
+    with pipeline() as pipe:
+        pipe.send(statements.HOLD_CONTACTS, [array(ids)])
+
+
 def lock_more(pipe: Pipeline, wanted: Collection[UUID], *, held: Collection[UUID]) -> None:
     """Lock further people. Where that is out of the order of ids, it is tried only: so nobody waits in a circle.
 

@@ -10,11 +10,13 @@ from typing import Any, TextIO
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from hogsend.clock import database_now
 from ops.bootstrap import read_state
 from ops.demo.findings import Check, by_status, checks, unfinished
 from ops.demo.purchases import DataError, Purchase, batches, read_purchases
 from ops.demo.replay import Replay, ReplayError, replay
 from ops.demo.screen import meter
+from ops.demo.segments import bucket_checks, bucket_moves
 
 LOOK = 0.25  # seconds between two looks at the database
 PATIENCE = 60.0  # seconds without any progress
@@ -23,7 +25,8 @@ PATIENCE = 60.0  # seconds without any progress
 class Command(BaseCommand):
     help = (
         "Send the CDNOW purchases (content/data) over HTTP to a running stack, wait until journeys and mails are done, "
-        "and compare every number with the file. Repeating it changes nothing. Exit 0 only when all numbers fit."
+        "and compare every number, and who is in which bucket, with the file. Repeating it changes nothing. "
+        "Exit 0 only when all numbers fit."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -70,10 +73,14 @@ class Command(BaseCommand):
         out(f"  a batch took {report['batch_p50_ms']} ms (p50), {report['batch_p95_ms']} ms (p95)")
         for what in ("runs", "sends"):
             out(f"  {what}: {', '.join(f'{count} {status}' for status, count in report[what].items()) or 'none'}")
-        out(f"  the mails: {report['outbox_dir']} and {report['outbox_url']}\n")
+        out(f"  the mails: {report['outbox_dir']} and {report['outbox_url']}")
+        for bucket_id, moves in report["buckets"].items():
+            last = f"; the last to join: {', '.join(moves['newest'])}" if moves["newest"] else ""
+            out(f"  {bucket_id}: {moves['size']} are in, {moves['left']} have left again{last}")
+        out("")
         for check in report["checks"]:
             verdict = "fits   " if check["ok"] else "DIFFERS"
-            out(f"  {verdict} {check['what']:<30} {check['expected']:>12} in the file {check['found']:>12} found")
+            out(f"  {verdict} {check['what']:<32} {check['expected']:>12} in the file {check['found']:>12} found")
             for example in check["examples"]:
                 out(f"            {example}")
         for refusal in report["refusals"]:
@@ -124,7 +131,7 @@ def _settle(screen: TextIO) -> bool:
 
 
 def _report(purchases: list[Purchase], sent: Replay, *, base_url: str, seconds: float) -> dict[str, Any]:
-    compared = checks(purchases)
+    compared = [*checks(purchases), *bucket_checks(purchases, now=database_now())]
     return {
         "ok": all(check.holds for check in compared) and sent.refused == 0,
         "people": len({purchase.customer for purchase in purchases}),
@@ -137,6 +144,7 @@ def _report(purchases: list[Purchase], sent: Replay, *, base_url: str, seconds: 
         "batch_p50_ms": round(sent.percentile(0.5)),
         "batch_p95_ms": round(sent.percentile(0.95)),
         **by_status(purchases),
+        "buckets": bucket_moves(purchases),
         "outbox_dir": str(settings.HOGSEND_OUTBOX_DIR),
         "outbox_url": f"{base_url}/outbox/",
         "checks": [_line(check) for check in compared],

@@ -8,6 +8,7 @@ from buckets.actions import (
     continue_backfill,
     follow,
     plan_backfills,
+    reconcile,
     run_backfill,
     set_enabled,
 )
@@ -88,6 +89,24 @@ def test_a_dwell_is_counted_from_the_last_event_where_the_bucket_is_about_one(cr
     does("ada", at=NOW - 10 * DAY)
     run_backfill(declare(criteria), now=NOW)
     assert BucketMembership.objects.get().dwell_anchor_at == (NOW - 10 * DAY if anchored else None)
+
+
+def test_who_may_not_join_by_time_alone_is_in_from_the_beginning_if_they_belong():
+    does("ada", at=NOW - 8 * DAY)
+    run_backfill(declare(reconcile_joins=False), mode=BackfillMode.FIRST, now=NOW)
+    assert inside() == {"ada"}
+
+
+def test_whom_the_longest_stay_has_ended_joins_again_only_by_other_criteria():
+    trial = prop("plan").eq("trial")
+    does("ada", at=NOW, plan="trial")
+    bucket = declare(trial, max_dwell=DAY)
+    run_backfill(bucket, now=NOW)
+    reconcile(bucket, now=NOW + DAY)
+    run_backfill(bucket, now=NOW + 2 * DAY)
+    assert inside() == set()
+    run_backfill(redeclare(criteria=trial | prop("plan").eq("x")), mode=BackfillMode.CHANGED, now=NOW + 2 * DAY)
+    assert inside() == {"ada"}
 
 
 def test_who_is_deleted_and_who_never_did_it_stay_out():
