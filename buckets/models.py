@@ -71,13 +71,13 @@ class BucketMembership(models.Model):
             models.Index(fields=["bucket_id", "-entered_at"], name="membership_latest"),
             models.Index(fields=["bucket_id", "-left_at"], name="membership_left", condition=Q(left_at__isnull=False)),
             models.Index(
-                fields=["leave_due_at"],
-                name="membership_leave_due",
+                fields=["bucket_id", "leave_due_at"],
+                name="membership_ends_soonest",
                 condition=Q(status="active", leave_due_at__isnull=False),
             ),
             models.Index(
-                fields=["max_dwell_at"],
-                name="membership_max_dwell",
+                fields=["bucket_id", "max_dwell_at"],
+                name="membership_ends_latest",
                 condition=Q(status="active", max_dwell_at__isnull=False),
             ),
         ]

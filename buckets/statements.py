@@ -124,12 +124,15 @@ WINDOW_PENDING = """
                        and e.occurred_at >= w.edge_at - w.window - p.overlap and e.occurred_at < p.now - w.window)
         from p cross join lateral (select * from buckets_windowedge w where w.bucket_id = %s and w.event_name = %s
                                    and w.window = %s::interval offset 0) w), true)"""
+# In this order, so that the planner takes the index of what is due and not the one of who is in.
 SHORTEST_PENDING = """
-    select exists (select from buckets_bucketmembership m
-                   where m.status = 'active' and m.bucket_id = %s and m.leave_due_at <= %s)"""
+    select (select m.leave_due_at from buckets_bucketmembership m
+            where m.status = 'active' and m.bucket_id = %s and m.leave_due_at is not null
+            order by m.leave_due_at limit 1) <= %s"""
 LONGEST_PENDING = """
-    select exists (select from buckets_bucketmembership m
-                   where m.status = 'active' and m.bucket_id = %s and m.max_dwell_at <= %s)"""
+    select (select m.max_dwell_at from buckets_bucketmembership m
+            where m.status = 'active' and m.bucket_id = %s and m.max_dwell_at is not null
+            order by m.max_dwell_at limit 1) <= %s"""
 DWELL_PENDING = """
     select exists (select from buckets_dwelldue d where d.bucket_id = %s and d.label = %s and d.due_at <= %s)"""
 DUE = """

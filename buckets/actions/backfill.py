@@ -128,8 +128,8 @@ def find_astray(
 ) -> Astray:
     """Look at up to ``limit`` people after ``after`` in the order of ids, and return who is not where they belong.
 
-    Nobody is held by it, so who is found is to be judged again. Who is out is found if they ``may_join``, and who is out
-    by the end of the longest stay only if they may do so ``again``.
+    Nobody is held by it, so who is found is to be judged again. Who is out is found if they ``may_join``, and who is
+    out by the end of the longest stay only if they may do so ``again``.
     """
     with pipeline() as pipe:
         values = [now, after or NOBODY, may_join, again]
