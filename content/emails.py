@@ -15,3 +15,5 @@ first_order = Email(
     name="Thanks for the first order",
     sample={"event": {"cds": 2, "dollars": 29.33}},
 )
+
+come_back = Email("come-back", category="journey", name="Come back: what is new")

@@ -27,7 +27,6 @@ BEAT: dict[str, tuple[str, int | str]] = {
     "Wake journey runs that are due": ("journeys.advance", 1),
     "Heal journey runs that stand still": ("journeys.heal", 60),
     "Move people between buckets as time passes": ("buckets.reconcile", 5),
-    "Move people between buckets when the cron says": ("buckets.reconcile_rest", settings.BUCKET_RECONCILE_CRON),
     "Judge everybody by new and changed buckets": ("buckets.backfill", 30),
     "Verify who is in buckets": ("buckets.verify", "17 3 * * *"),
     "Count what buckets did": ("buckets.count", 60),
@@ -38,6 +37,8 @@ BEAT: dict[str, tuple[str, int | str]] = {
     "Forget settled dead letters": ("events.forget_dead_letters", 3600),
     "Beat of the workers": ("ops.heartbeat", 10),
 }
+if settings.BUCKET_RECONCILE_CRON:
+    BEAT["Move people between buckets when the cron says"] = ("buckets.reconcile_rest", settings.BUCKET_RECONCILE_CRON)
 
 
 def load_beat() -> None:
@@ -48,7 +49,7 @@ def load_beat() -> None:
         if isinstance(when, int):
             interval, _ = interval_model.objects.get_or_create(every=when, period="seconds")
             task_model.objects.get_or_create(name=name, defaults={"task": task, "interval": interval})
-        elif when:
+        else:
             task_model.objects.get_or_create(name=name, defaults={"task": task, "crontab": _crontab(when)})
 
 

@@ -2,37 +2,58 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
+from buckets.actions import reconcile
+from buckets.definitions import index
+from buckets.models import BucketMembership, DwellDue, WindowEdge
+from contacts.actions import identify
 from contacts.models import Contact
+from contacts.rules import Keys
 from emails.models import EmailSend
 from events.actions import emit_events
 from events.definitions import NewEvent
+from events.models import Event
 from journeys.actions.lease import database_now
 from journeys.models import JourneyRun, Wakeup
 from journeys.runtime import advance_due
 
+# What buckets look at, which has to grow older when time passes.
+AGING = {
+    Event: ["occurred_at", "received_at"],
+    BucketMembership: ["entered_at", "left_at", "leave_due_at", "max_dwell_at"],
+    DwellDue: ["due_at"],
+    WindowEdge: ["edge_at"],
+}
+
 
 class Person:
-    """Somebody who goes through the journeys of this product, played by the real engine."""
+    """Somebody who goes through the journeys and buckets of this product, played by the real engine."""
 
     def __init__(self, key: str) -> None:
-        now = database_now()
-        self.contact = Contact.objects.create(
-            external_id=key, email=f"{key}@example.com", first_seen_at=now, last_seen_at=now
-        )
+        self.key = key
+        identify(keys=Keys(key, f"{key}@example.com"), now=database_now())
+        self.contact = Contact.objects.get(external_id=key)
+        self._tick()
 
-    def does(self, name: str, **properties: Any) -> None:
-        """Do something, and let every journey go on as far as it can."""
-        emit_events([NewEvent(self.contact.id, name, properties)], now=database_now())
-        while advance_due(limit=100):
-            pass
+    def does(self, name: str, *, times: int = 1, **properties: Any) -> None:
+        """Do something, once or several times, and let every journey go on as far as it can."""
+        emit_events([NewEvent(self.contact.id, name, properties)] * times, now=database_now())
+        self._advance()
+
+    def becomes(self, **properties: Any) -> None:
+        """Have other properties from now on."""
+        identify(keys=Keys(self.key), patch=properties, now=database_now())
+        self._advance()
 
     def waits(self, duration: timedelta) -> None:
         """Let ``duration`` pass: what is due by then happens."""
+        for model, fields in AGING.items():
+            model.objects.update(**{name: F(name) - duration for name in fields})
+        self._tick()
         due = Wakeup.objects.filter(due_at__lte=database_now() + duration)
         due.update(due_at=database_now())
-        while advance_due(limit=100):
-            pass
+        self._advance()
 
     @property
     def mails(self) -> list[str]:
@@ -40,6 +61,18 @@ class Person:
 
     def status(self, journey_id: str) -> str:
         return JourneyRun.objects.get(contact=self.contact, journey_id=journey_id).status
+
+    def did(self, name: str) -> int:
+        """Say how often something was recorded."""
+        return Event.objects.filter(contact=self.contact, name=name).count()
+
+    def _tick(self) -> None:
+        for bucket in index().enabled():
+            reconcile(bucket, now=database_now())
+
+    def _advance(self) -> None:
+        while advance_due(limit=100):
+            pass
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def by_status(purchases: Sequence[Purchase]) -> dict[str, dict[str, int]]:
     """Return the demo people's runs and sends by status."""
     found: dict[str, dict[str, int]] = {"runs": {}, "sends": {}}
     with connection.cursor() as cursor:
-        cursor.execute(BY_STATUS, {"people": _people(purchases)})
+        cursor.execute(BY_STATUS, {"people": people_of(purchases)})
         for what, status, count in cursor.fetchall():
             found[what][status] = count
     return found
@@ -105,27 +105,29 @@ def checks(purchases: Sequence[Purchase]) -> list[Check]:
     rows = _found(purchases)
     people = {person: int(row[0] == f"{person}@example.com") for person, row in rows.items()}
     return [
-        _check("people with their address", once, people),
-        _check(f"events {EVENT}", events, {person: row[1] for person, row in rows.items()}),
-        _check("CDs bought", cds, {person: row[2] for person, row in rows.items()}),
-        _check("dollars spent", dollars, {person: row[3] for person, row in rows.items()}),
-        _check(f"runs of {JOURNEY}", once, {person: row[4] for person, row in rows.items()}),
-        _check(f"mails {EMAIL} accepted", once, {person: row[5] for person, row in rows.items()}),
+        compare("people with their address", once, people),
+        compare(f"events {EVENT}", events, {person: row[1] for person, row in rows.items()}),
+        compare("CDs bought", cds, {person: row[2] for person, row in rows.items()}),
+        compare("dollars spent", dollars, {person: row[3] for person, row in rows.items()}),
+        compare(f"runs of {JOURNEY}", once, {person: row[4] for person, row in rows.items()}),
+        compare(f"mails {EMAIL} accepted", once, {person: row[5] for person, row in rows.items()}),
     ]
 
 
 def _found(purchases: Sequence[Purchase]) -> dict[str, tuple[Any, ...]]:
-    values: dict[str, Any] = {"people": _people(purchases), "event": EVENT, "journey": JOURNEY, "email": EMAIL}
+    values: dict[str, Any] = {"people": people_of(purchases), "event": EVENT, "journey": JOURNEY, "email": EMAIL}
     with connection.cursor() as cursor:
         cursor.execute(FOUND, values)
         return {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
 
 
-def _people(purchases: Sequence[Purchase]) -> list[str]:
+def people_of(purchases: Sequence[Purchase]) -> list[str]:
+    """Return the user ids of those who bought."""
     return sorted({purchase.user_id for purchase in purchases})
 
 
-def _check(what: str, expected: Any, found: Any) -> Check:
+def compare(what: str, expected: Any, found: Any) -> Check:
+    """Compare a number of each person, as expected and as found; who is not found has nought."""
     differing = sorted(person for person in expected if expected[person] != found.get(person, 0))
     return Check(
         what=what,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = re.compile(r'environ\.get\("(HOGSEND_[A-Z_]+)"')
-CALL = re.compile(r'(?:text|choice|number|flag|ids|_endpoint)\(\s*"([A-Z][A-Z_]+)"')
+CALL = re.compile(r'(?:text|choice|number|cron|flag|ids|_endpoint)\(\s*"([A-Z][A-Z_]+)"')
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
 
 

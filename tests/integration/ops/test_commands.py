@@ -91,7 +91,7 @@ def test_an_event_is_recorded_in_this_process(run: Run) -> None:
         )
     )
 
-    event = Event.objects.get()
+    event = Event.objects.get(name="order.completed")
     assert document["stored"] is True
     assert (event.name, event.properties, event.contact.external_id) == (
         "order.completed",

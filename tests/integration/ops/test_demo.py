@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from buckets.models import BucketMembership
 from contacts.models import Contact
 from content.journeys.first_order import first_order
 from emails.models import EmailSend
@@ -19,6 +20,7 @@ from hogsend.api.keys import create_key
 from journeys.definitions import registry
 from journeys.models import JourneyRun
 from journeys.tasks import advance
+from ops.demo.segments import RULES
 from preferences.models import Suppression
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarnings("ignore:No directory at")]
@@ -75,13 +77,33 @@ def test_every_number_fits_the_file(demo: Demo, mailoutbox) -> None:
 
     assert code == 0, report
     assert (report["ok"], report["people"], report["events"], report["stored"]) == (True, PEOPLE, LINES, LINES)
-    assert [check["ok"] for check in report["checks"]] == [True] * 6
+    assert [check["ok"] for check in report["checks"]] == [True] * (6 + 2 * len(RULES))
     assert report["runs"] == {"waiting": PEOPLE}
     assert report["sends"] == {"sent": PEOPLE}
     assert Event.objects.filter(name="order.completed").count() == LINES
     assert sorted(message.to[0] for message in mailoutbox) == [
         f"cdnow-{n:05}@example.com" for n in range(1, PEOPLE + 1)
     ]
+
+
+def test_it_tells_who_is_in_which_bucket_now_and_would_have_been_after_the_last_purchase(demo: Demo) -> None:
+    _, report = demo()
+
+    now = {name: bucket["size"] for name, bucket in report["buckets"].items()}
+    then = {check["what"]: check["found"] for check in report["checks"] if check["what"].endswith(" on 1998-05-29")}
+    assert now == {"dormant-customers": PEOPLE, "about-to-lapse": 0, "big-spenders": 0, "one-time-buyers": 2}
+    assert [then[f"{name} on 1998-05-29"] for name in now] == ["5", "1", "1", "2"]
+    assert set(report["buckets"]["one-time-buyers"]["newest"]) == {"cdnow-00001", "cdnow-00006"}
+
+
+def test_who_is_in_a_bucket_and_should_not_be_is_told(demo: Demo) -> None:
+    demo()
+    BucketMembership.objects.filter(bucket_id="dormant-customers", contact__external_id="cdnow-00003").delete()
+
+    _, report = demo()
+
+    wrong = [(check["what"], check["examples"]) for check in report["checks"] if not check["ok"]]
+    assert wrong == [("in dormant-customers", ["cdnow-00003: 1 in the file, 0 found"])]
 
 
 def test_repeating_it_changes_nothing(demo: Demo, mailoutbox) -> None:

@@ -1,0 +1,1 @@
+"""The buckets of this product, one file each."""
