@@ -272,6 +272,7 @@ HOGSEND_RATE_LIMITS = {
     "emails": number("HOGSEND_RATE_LIMIT_EMAILS", 6_000),
     "lists": number("HOGSEND_RATE_LIMIT_LISTS", 6_000),
     "campaigns": number("HOGSEND_RATE_LIMIT_CAMPAIGNS", 6_000),
+    "admin": number("HOGSEND_RATE_LIMIT_ADMIN", 6_000),
     "webhooks": number("HOGSEND_RATE_LIMIT_WEBHOOKS", 100_000),
     "unauthenticated": number("HOGSEND_RATE_LIMIT_UNAUTHENTICATED", 300),
 }

@@ -24,7 +24,7 @@ WEBHOOKS = "webhooks"
 
 
 class PerKey(BaseThrottle):
-    """A limit for each key on each part of the data plane; the rest of the API has none here."""
+    """A limit for each key on each part of the API that has one."""
 
     def allow_request(self, request: Request, view: Any) -> bool:  # noqa: ARG002
         """Count the request, or raise ApiError 429. The framework asks after 401 and 403, and before the body."""

@@ -18,7 +18,13 @@ from emails.render import MailLinks, Recipient, render
 pytestmark = pytest.mark.browser
 
 BACKEND = "emails.mailbox.MailboxBackend"
-MAILS = [content.welcome, content.activation_nudge, content.activation_community, content.first_order]
+MAILS = [
+    content.welcome,
+    content.activation_nudge,
+    content.activation_community,
+    content.first_order,
+    content.come_back,
+]
 
 
 class Server(ThreadingMixIn, WSGIServer):

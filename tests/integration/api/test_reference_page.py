@@ -44,7 +44,7 @@ def plain(text: str) -> object:
 @pytest.mark.django_db
 def test_the_calls_of_the_page_are_answered_as_it_says(settings):
     settings.HOGSEND_EVENT_CONSUMERS = []
-    key = create_key(name="reader", scopes=["ingest"])[1]
+    key = create_key(name="reader", scopes=["ingest", "journey-admin"])[1]
     calls = CALL.findall(PAGE)
     assert len(calls) >= 8
     for command, status, body in calls:

@@ -8,7 +8,13 @@ import pytest
 from content import emails as content
 from emails.render import MailLinks, Recipient, Rendered, render
 
-MAILS = [content.welcome, content.activation_nudge, content.activation_community, content.first_order]
+MAILS = [
+    content.welcome,
+    content.activation_nudge,
+    content.activation_community,
+    content.first_order,
+    content.come_back,
+]
 LINKS = MailLinks(
     "https://mail.example/v1/email/unsubscribe?token=a.b&x=1", "https://mail.example/v1/email/preferences?token=c.d"
 )
