@@ -45,7 +45,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description="Measure a path of the product beside its floor.")
     parser.add_argument("name", nargs="?", choices=list(BENCHMARKS), default="ingest")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each window (default 3)")
-    parser.add_argument("--sizes", type=int, nargs=2, help="known people, small and large (default 1000 10000, buckets 10000 100000)")
+    parser.add_argument(
+        "--sizes", type=int, nargs=2, help="known people, small and large (default 1000 10000, buckets 10000 100000)"
+    )
     parser.add_argument("--record", action="store_true", help="append the table to bench/RESULTS.md")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     asked = parser.parse_args()

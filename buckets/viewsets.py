@@ -1,6 +1,5 @@
 """/v1/admin/buckets and /v1/admin/metrics/buckets: parse, one call, answer."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -10,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from buckets.actions import NotVerifiableError, begin_backfill, count_days, set_enabled, verify
+from buckets.actions import BucketOffError, NotVerifiableError, begin_backfill, count_days, set_enabled, verify
 from buckets.definitions import Bucket, index
 from buckets.history import history, totals
-from buckets.models import Backfill, BackfillMode, MembershipStatus
-from buckets.overview import backfills_of, buckets_here, is_on, journeys_fed, overviews, stays
+from buckets.models import MembershipStatus
+from buckets.overview import backfills_of, buckets_here, journeys_fed, overviews, stays
 from buckets.parameters import Page, enabled_of, page_of, span_of, status_of, user_of
-from buckets.queries import config_of, preview
+from buckets.queries import preview
 from buckets.wire import (
     backfill_body,
     bucket_body,
@@ -39,7 +38,6 @@ from hogsend.clock import database_now
 
 NOBODY_KNOWS = "Bucket not found"
 OFF_IN_CODE = "This bucket is declared with enabled=False; switch it on in the code."
-OFF = "This bucket is switched off; switch it on first, which judges everybody."
 RECENT = 10
 
 
@@ -91,7 +89,10 @@ class BucketViewSet(ViewSet):
     def backfill(self, _request: Request, bucket_id: str) -> Response:
         """Begin to judge everybody; a backfill that runs is answered as it stands."""
         bucket, now = _known(bucket_id), database_now()
-        row = written(lambda: _begun(bucket, now))
+        try:
+            row = written(lambda: begin_backfill(bucket, now=now))
+        except BucketOffError as error:
+            raise ApiError(HTTPStatus.CONFLICT, str(error)) from error
         return Response({"backfill": backfill_body(row)}, status=HTTPStatus.ACCEPTED)
 
     def verify(self, request: Request, bucket_id: str) -> Response:
@@ -143,11 +144,3 @@ def _known(bucket_id: str) -> Bucket:
 
 def _place(page: Page, total: int) -> dict[str, Any]:
     return {"total": total, "limit": page.limit, "offset": page.offset}
-
-
-def _begun(bucket: Bucket, now: datetime) -> Backfill:
-    config = config_of(bucket.id)
-    if not is_on(bucket, config):
-        raise ApiError(HTTPStatus.CONFLICT, OFF if bucket.enabled else OFF_IN_CODE)
-    mode = BackfillMode.AGAIN if config.criteria_hash == bucket.criteria_hash else BackfillMode.CHANGED
-    return begin_backfill(bucket, mode=mode if config.criteria_hash else BackfillMode.FIRST, now=now)

@@ -1,6 +1,7 @@
 """The only writers of memberships and of all that belongs to buckets."""
 
 from buckets.actions.backfill import (
+    BucketOffError,
     begin_backfill,
     continue_backfill,
     note_error,
@@ -16,6 +17,7 @@ from buckets.actions.tick import Standing, follow, set_enabled
 from buckets.actions.verification import NotVerifiableError, verify
 
 __all__ = [
+    "BucketOffError",
     "Mirrored",
     "Moved",
     "NotVerifiableError",

@@ -4,6 +4,7 @@ Who joins by it is told nobody; who leaves is told of. One transaction is one sl
 the backfill's row is whoever works on it: a worker that dies lets go of both.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -38,32 +39,36 @@ class Astray:
     ids: list[UUID] = field(default_factory=list)
 
 
+class BucketOffError(RuntimeError):
+    """A bucket that is off judges nobody; the message says where to switch it on."""
+
+
 def plan_backfills(*, now: datetime) -> list[Backfill]:
     """Begin a backfill for each bucket whose members follow other criteria than the code has now.
 
     To be called when a new version of the code starts: while two versions run, each would undo the other's work.
     """
     begun = []
-    for bucket in index().by_id.values():
+    for bucket in index().enabled():
         config = BucketConfig.objects.filter(pk=bucket.id).first()
-        known = config is not None and bool(config.criteria_hash)
-        if not bucket.enabled or (config is not None and not config.enabled):
-            continue
         if config is None or config.is_stale or config.criteria_hash != bucket.criteria_hash:
-            changed = known and config is not None and config.criteria_hash != bucket.criteria_hash
-            mode = BackfillMode.CHANGED if changed else BackfillMode.AGAIN if known else BackfillMode.FIRST
-            begun.append(begin_backfill(bucket, mode=mode, now=now))
+            with suppress(BucketOffError):
+                begun.append(begin_backfill(bucket, now=now))
     return begun
 
 
-def begin_backfill(bucket: Bucket, *, mode: BackfillMode, now: datetime) -> Backfill:
+def begin_backfill(bucket: Bucket, *, now: datetime) -> Backfill:
     """Begin a backfill, unless one with the same criteria is running, which is returned then.
 
     From now on the clock of the bucket stands still until the backfill has ended. One with other criteria is given up.
+    Raises BucketOffError.
     """
     with transaction.atomic():
         BucketConfig.objects.get_or_create(bucket_id=bucket.id, defaults={"policy": policy_of(bucket)})
-        BucketConfig.objects.select_for_update().get(pk=bucket.id)
+        config = BucketConfig.objects.select_for_update().get(pk=bucket.id)
+        if not bucket.enabled or not config.enabled:
+            where = "by staff; switch it on in the admin" if bucket.enabled else "in the code; declare it enabled"
+            raise BucketOffError(f"The bucket {bucket.id!r} is switched off {where} first.")
         running = Backfill.objects.filter(bucket_id=bucket.id, status=BackfillStatus.RUNNING)
         if (same := running.filter(criteria_hash=bucket.criteria_hash).first()) is not None:
             return same
@@ -71,20 +76,26 @@ def begin_backfill(bucket: Bucket, *, mode: BackfillMode, now: datetime) -> Back
         _set_edges(bucket, now)
         begun = Backfill.objects.create(
             bucket_id=bucket.id,
-            mode=mode,
+            mode=_mode(bucket, config),
             criteria_hash=bucket.criteria_hash,
             total=Contact.objects.filter(deleted_at=None).count(),
             created_at=now,
             progressed_at=now,
         )
         ring("buckets.backfill")
-    log.info("buckets.backfill_began", bucket=bucket.id, mode=mode.value, people=begun.total)
+    log.info("buckets.backfill_began", bucket=bucket.id, mode=begun.mode, people=begun.total)
     return begun
 
 
-def run_backfill(bucket: Bucket, *, mode: BackfillMode = BackfillMode.AGAIN, now: datetime) -> Backfill:
+def _mode(bucket: Bucket, config: BucketConfig) -> BackfillMode:
+    if not config.criteria_hash:
+        return BackfillMode.FIRST
+    return BackfillMode.AGAIN if config.criteria_hash == bucket.criteria_hash else BackfillMode.CHANGED
+
+
+def run_backfill(bucket: Bucket, *, now: datetime) -> Backfill:
     """Judge everybody now; return what became of it. Somebody else may work on the same backfill meanwhile."""
-    begun = begin_backfill(bucket, mode=mode, now=now)
+    begun = begin_backfill(bucket, now=now)
     while continue_backfill(begun.pk, now=now):
         pass
     begun.refresh_from_db()

@@ -8,7 +8,7 @@ from django.db import transaction
 from buckets.actions.backfill import begin_backfill
 from buckets.actions.clock import Reconciled, reconcile
 from buckets.definitions import Bucket
-from buckets.models import Backfill, BackfillMode, BackfillStatus, BucketConfig
+from buckets.models import Backfill, BackfillStatus, BucketConfig
 
 NOTED_EVERY = timedelta(minutes=1)
 
@@ -32,8 +32,7 @@ def follow(bucket: Bucket, *, now: datetime) -> tuple[Standing, Reconciled]:
         BucketConfig.objects.filter(pk=bucket.id, is_stale=False).update(is_stale=True)
         return Standing.OFF, Reconciled()
     if config is None or not config.criteria_hash or config.is_stale:
-        new = config is None or not config.criteria_hash
-        begin_backfill(bucket, mode=BackfillMode.FIRST if new else BackfillMode.AGAIN, now=now)
+        begin_backfill(bucket, now=now)
         return Standing.BACKFILL, Reconciled()
     if Backfill.objects.filter(bucket_id=bucket.id, status=BackfillStatus.RUNNING).exists():
         return Standing.BACKFILL, Reconciled()
@@ -57,6 +56,5 @@ def set_enabled(bucket: Bucket, *, enabled: bool, now: datetime) -> BucketConfig
             running = Backfill.objects.filter(bucket_id=bucket.id, status=BackfillStatus.RUNNING)
             running.update(status=BackfillStatus.CANCELLED, finished_at=now)
         if enabled and bucket.enabled and config.is_stale:
-            mode = BackfillMode.AGAIN if config.criteria_hash else BackfillMode.FIRST
-            begin_backfill(bucket, mode=mode, now=now)
+            begin_backfill(bucket, now=now)
     return config

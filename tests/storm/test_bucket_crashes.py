@@ -13,7 +13,7 @@ from django.db import connection
 
 from buckets.actions import begin_backfill, continue_backfill, reconcile
 from buckets.definitions import Bucket, registry
-from buckets.models import Backfill, BackfillMode, BackfillStatus, BucketMembership, DwellDue, WindowEdge
+from buckets.models import Backfill, BackfillStatus, BucketMembership, DwellDue, WindowEdge
 from contacts.models import Contact
 from events.models import Event
 from hogsend.authoring import days, event
@@ -70,7 +70,7 @@ def test_a_clock_that_is_killed_again_and_again_moves_everybody_once(bucket: Buc
 
 @pytest.mark.usefixtures("_people")
 def test_a_backfill_that_is_killed_again_and_again_judges_everybody_once(bucket: Bucket, engine_urls):
-    begun = begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(bucket, now=NOW)
     killed = killed_at("backfill", engine_urls)
     while continue_backfill(begun.pk, now=NOW):
         pass
@@ -83,7 +83,7 @@ def test_a_backfill_that_is_killed_again_and_again_judges_everybody_once(bucket:
 
 @pytest.mark.usefixtures("_people")
 def test_dwells_whose_teller_is_killed_again_and_again_are_told_once(bucket: Bucket, engine_urls):
-    begun = begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(bucket, now=NOW)
     while continue_backfill(begun.pk, now=NOW):
         pass
     assert DwellDue.objects.count() == PEOPLE

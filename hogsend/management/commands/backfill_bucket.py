@@ -7,10 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from buckets.actions import begin_backfill, continue_backfill
-from buckets.definitions import Bucket
-from buckets.models import Backfill, BackfillMode, BackfillStatus
-from buckets.queries import config_of
+from buckets.actions import BucketOffError, begin_backfill, continue_backfill
+from buckets.models import Backfill, BackfillStatus
 from hogsend.clock import database_now
 from hogsend.management.buckets import BucketCommand, live_bucket
 
@@ -34,9 +32,10 @@ class Command(BucketCommand):
     def act(self, options: dict[str, Any]) -> tuple[Any, Iterator[str], bool]:
         """Begin a backfill, or find the one that runs, and see it through."""
         bucket = live_bucket(options["id"])
-        if not config_of(bucket.id).enabled:
-            raise CommandError(f"The bucket {bucket.id!r} is switched off; switch it on in the admin first.")
-        row = begin_backfill(bucket, mode=_mode(bucket), now=database_now())
+        try:
+            row = begin_backfill(bucket, now=database_now())
+        except BucketOffError as error:
+            raise CommandError(str(error)) from error
         while row.status == BackfillStatus.RUNNING:
             if not continue_backfill(row.pk, now=database_now()):
                 sleep(LOOKS_EVERY if _is_running(row) else 0)
@@ -44,13 +43,6 @@ class Command(BucketCommand):
             share = min(row.processed / row.total, 1) if row.total else 1
             self.stderr.write(f"{row.processed:,} of about {row.total:,} people ({share:.0%})")
         return _document(row), iter([_line(row)]), row.status == BackfillStatus.DONE
-
-
-def _mode(bucket: Bucket) -> BackfillMode:
-    known = config_of(bucket.id).criteria_hash
-    if not known:
-        return BackfillMode.FIRST
-    return BackfillMode.AGAIN if known == bucket.criteria_hash else BackfillMode.CHANGED
 
 
 def _is_running(row: Backfill) -> bool:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from buckets.actions import begin_backfill, run_backfill, set_enabled
 from buckets.definitions import Bucket, registry
-from buckets.models import Backfill, BackfillMode, BucketConfig, BucketMembership
+from buckets.models import Backfill, BucketConfig, BucketMembership
 from buckets.overview import stays
 from conditions.event import event
 from conditions.property import prop
@@ -92,7 +92,7 @@ def declare(bucket_id: str = "b", criteria=TRIAL, **more) -> Bucket:
 
 def judged(*given, **more) -> Bucket:
     bucket = declare(*given, **more)
-    run_backfill(bucket, mode=BackfillMode.FIRST, now=NOW - 30 * DAY)
+    run_backfill(bucket, now=NOW - 30 * DAY)
     return bucket
 
 
@@ -257,7 +257,7 @@ def test_the_journeys_that_it_feeds_are_named_once_its_own_first():
 def test_its_state_says_whether_everybody_was_judged():
     bucket = declare()
     assert get("/b")["bucket"]["state"] == "backfill"
-    begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    begin_backfill(bucket, now=NOW)
     assert get("/b")["bucket"]["backfill"] == {"status": "running", "total": 0, "processed": 0}
     run_backfill(bucket, now=NOW)
     assert get("/b")["bucket"]["state"] == "on"
@@ -483,7 +483,7 @@ def test_a_bucket_that_is_off_gets_no_backfill():
     set_enabled(declare("staffed"), enabled=False, now=NOW)
     coded, staffed = refused(call("POST", "/coded/backfill")), refused(call("POST", "/staffed/backfill"))
     assert (coded[0], "in the code" in coded[1]) == (409, True)
-    assert (staffed[0], "switch it on first" in staffed[1]) == (409, True)
+    assert (staffed[0], "switch it on in the admin" in staffed[1]) == (409, True)
     assert not Backfill.objects.exists()
 
 

@@ -13,7 +13,7 @@ from buckets.actions import (
     set_enabled,
 )
 from buckets.definitions import Bucket, registry
-from buckets.models import Backfill, BackfillMode, BackfillStatus, BucketConfig, BucketMembership
+from buckets.models import Backfill, BackfillStatus, BucketConfig, BucketMembership
 from buckets.tasks import backfill, reconcile_all
 from conditions.event import event
 from conditions.property import prop
@@ -41,7 +41,7 @@ def test_who_belongs_joins_in_silence_and_who_does_not_stays_out():
         does("ada", at=NOW - DAY)
     for _ in range(3):
         does("ben", at=NOW - DAY)
-    done = run_backfill(declare(BUSY), mode=BackfillMode.FIRST, now=NOW)
+    done = run_backfill(declare(BUSY), now=NOW)
     assert (inside(), told()) == ({"ada"}, [])
     stay = BucketMembership.objects.get()
     assert (stay.source, stay.entry_number, stay.entered_at) == ("backfill", 1, NOW)
@@ -93,7 +93,7 @@ def test_a_dwell_is_counted_from_the_last_event_where_the_bucket_is_about_one(cr
 
 def test_who_may_not_join_by_time_alone_is_in_from_the_beginning_if_they_belong():
     does("ada", at=NOW - 8 * DAY)
-    run_backfill(declare(reconcile_joins=False), mode=BackfillMode.FIRST, now=NOW)
+    run_backfill(declare(reconcile_joins=False), now=NOW)
     assert inside() == {"ada"}
 
 
@@ -105,7 +105,7 @@ def test_whom_the_longest_stay_has_ended_joins_again_only_by_other_criteria():
     reconcile(bucket, now=NOW + DAY)
     run_backfill(bucket, now=NOW + 2 * DAY)
     assert inside() == set()
-    run_backfill(redeclare(criteria=trial | prop("plan").eq("x")), mode=BackfillMode.CHANGED, now=NOW + 2 * DAY)
+    run_backfill(redeclare(criteria=trial | prop("plan").eq("x")), now=NOW + 2 * DAY)
     assert inside() == {"ada"}
 
 
@@ -142,7 +142,7 @@ def test_the_same_criteria_in_other_words_need_no_backfill():
 def test_it_goes_on_where_it_was_left_and_shows_how_far_it_is(monkeypatch):
     monkeypatch.setattr("buckets.actions.backfill.SLICE", 3)
     does(*(f"p{number}" for number in range(8)), at=NOW - 8 * DAY)
-    begun = begin_backfill(declare(), mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(declare(), now=NOW)
     assert continue_backfill(begun.pk, now=NOW)
     begun.refresh_from_db()
     assert (begun.total, begun.processed, begun.joined, begun.status) == (8, 3, 3, "running")
@@ -153,16 +153,16 @@ def test_it_goes_on_where_it_was_left_and_shows_how_far_it_is(monkeypatch):
 
 
 def test_one_with_other_criteria_is_given_up_and_cannot_go_on():
-    first = begin_backfill(declare(), mode=BackfillMode.FIRST, now=NOW)
-    assert begin_backfill(registry.get("b"), mode=BackfillMode.FIRST, now=NOW) == first
-    second = begin_backfill(redeclare(criteria=BUSY), mode=BackfillMode.CHANGED, now=NOW)
+    first = begin_backfill(declare(), now=NOW)
+    assert begin_backfill(registry.get("b"), now=NOW) == first
+    second = begin_backfill(redeclare(criteria=BUSY), now=NOW)
     first.refresh_from_db()
     assert (first.status, second.status) == (BackfillStatus.SUPERSEDED, BackfillStatus.RUNNING)
     assert not continue_backfill(first.pk, now=NOW)
 
 
 def test_code_with_other_criteria_leaves_it_to_those_who_have_them():
-    begun = begin_backfill(declare(), mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(declare(), now=NOW)
     redeclare(criteria=BUSY)
     assert not continue_backfill(begun.pk, now=NOW)
     begun.refresh_from_db()
@@ -231,7 +231,7 @@ def test_staff_switch_a_bucket_on_again_and_members_are_right():
 
 def test_switching_off_gives_up_a_backfill_that_runs():
     bucket = declare()
-    begun = begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(bucket, now=NOW)
     set_enabled(bucket, enabled=False, now=NOW)
     begun.refresh_from_db()
     assert begun.status == BackfillStatus.CANCELLED
@@ -250,7 +250,7 @@ def test_the_tasks_do_it_by_themselves():
 def test_a_slice_that_fails_says_why_and_takes_nothing_back(monkeypatch):
     monkeypatch.setattr("buckets.actions.backfill.SLICE", 2)
     does(*(f"p{number}" for number in range(5)), at=NOW - 8 * DAY)
-    begun = begin_backfill(declare(), mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(declare(), now=NOW)
     assert continue_backfill(begun.pk, now=NOW)
     monkeypatch.setattr("buckets.actions.backfill.judge_people", _breaks)
     backfill()

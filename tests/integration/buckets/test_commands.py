@@ -55,7 +55,7 @@ def declare(criteria=TRIAL, **more) -> Bucket:
 def judged(criteria=TRIAL, **more) -> Bucket:
     """Declare a bucket by which everybody was judged."""
     bucket = declare(criteria, **more)
-    run_backfill(bucket, mode=BackfillMode.FIRST, now=database_now())
+    run_backfill(bucket, now=database_now())
     return bucket
 
 
@@ -220,7 +220,7 @@ class TestBackfill:
     def test_it_waits_for_a_worker_that_is_at_it_and_says_when_that_is_given_up(self, capsys):
         ada(plan="trial")
         bucket = declare()
-        row = begin_backfill(bucket, mode=BackfillMode.FIRST, now=database_now())
+        row = begin_backfill(bucket, now=database_now())
         codes: list[object] = []
 
         def command() -> None:

@@ -7,7 +7,7 @@ import pytest
 from buckets.actions import reconcile, run_backfill
 from buckets.actions.dwell import policy_of
 from buckets.definitions import Bucket, registry
-from buckets.models import BackfillMode, BucketMembership, DwellDue
+from buckets.models import BucketMembership, DwellDue
 from conditions.event import event
 from conditions.property import prop
 from contacts.actions import delete_contact, merge_contacts, undo_merge
@@ -185,7 +185,7 @@ def test_another_longest_stay_holds_for_those_who_are_in_already():
 def test_a_backfilled_stay_is_counted_from_the_last_sign_of_life():
     does("ada", at=NOW - 30 * DAY)
     bucket = declare(LAPSED, after=2 * WEEK)
-    run_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    run_backfill(bucket, now=NOW)
     reconcile(bucket, now=NOW + timedelta(seconds=1))
     assert [who for _, who, _ in dwelt()] == ["ada"]
 

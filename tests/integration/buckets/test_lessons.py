@@ -14,7 +14,7 @@ from buckets.actions import (
     verify,
 )
 from buckets.definitions import Bucket
-from buckets.models import Backfill, BackfillMode, BucketMembership, Source
+from buckets.models import Backfill, BucketMembership, Source
 from conditions.event import event
 from conditions.property import prop
 from contacts.actions import delete_contact
@@ -171,7 +171,7 @@ def test_of_two_absences_one_is_enough_where_one_is_asked_for():
 def test_workers_that_go_on_with_one_backfill_at_once_judge_everybody_once(monkeypatch):
     monkeypatch.setattr("buckets.actions.backfill.SLICE", 10)
     does(*(f"p{number}" for number in range(200)), at=NOW - 8 * DAY)
-    begun = begin_backfill(declare(), mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(declare(), now=NOW)
 
     def work(_number: int) -> None:
         while Backfill.objects.get().status == "running":
@@ -186,7 +186,7 @@ def test_workers_that_go_on_with_one_backfill_at_once_judge_everybody_once(monke
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_begin_at_once_begin_one_backfill():
     bucket = declare()
-    at_once(lambda _: begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW), 8)
+    at_once(lambda _: begin_backfill(bucket, now=NOW), 8)
     assert Backfill.objects.count() == 1
 
 
@@ -197,7 +197,7 @@ def test_events_that_come_while_everybody_is_judged_are_not_lost(monkeypatch):
     people = [f"p{number}" for number in range(100)]
     does(*people, plan="paid")
     Contact.objects.update(properties={"plan": "trial"})
-    begun = begin_backfill(bucket, mode=BackfillMode.FIRST, now=NOW)
+    begun = begin_backfill(bucket, now=NOW)
     written = threading.Event()
 
     def work(number: int) -> None:

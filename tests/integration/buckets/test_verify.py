@@ -6,7 +6,7 @@ import pytest
 
 from buckets.actions import NotVerifiableError, begin_backfill, run_backfill, set_enabled, verify
 from buckets.definitions import Bucket
-from buckets.models import BackfillMode, BucketMembership, Verification
+from buckets.models import BucketMembership, Verification
 from buckets.tasks import verify_all
 from conditions.event import event
 from conditions.property import prop
@@ -21,7 +21,7 @@ TRIAL = prop("plan").eq("trial")
 
 def declare(criteria=TRIAL, **more) -> Bucket:
     bucket = Bucket(**{"id": "b", "name": "B", "criteria": criteria, **more})
-    run_backfill(bucket, mode=BackfillMode.FIRST, now=NOW - 30 * DAY)
+    run_backfill(bucket, now=NOW - 30 * DAY)
     return bucket
 
 
@@ -106,7 +106,7 @@ def test_it_refuses_what_cannot_be_compared():
     with pytest.raises(NotVerifiableError, match="backfill"):
         look(bucket)
     run_backfill(bucket, now=NOW)
-    begin_backfill(bucket, mode=BackfillMode.AGAIN, now=NOW)
+    begin_backfill(bucket, now=NOW)
     with pytest.raises(NotVerifiableError, match="running"):
         look(bucket)
     fixed = Bucket("fixed", name="F", criteria=LAPSED, time_based=False)
