@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _item(title: str, icon: str, page: str) -> dict[str, Any]:
@@ -23,6 +23,12 @@ def _item(title: str, icon: str, page: str) -> dict[str, Any]:
 
 def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
+
+
+def _is_at_buckets(request: HttpRequest) -> bool:
+    """Say whether the list or a bucket is shown; the preview stands below the list's address."""
+    here = request.path.startswith(reverse("admin:buckets_bucketconfig_changelist"))
+    return here and request.path != reverse("admin:buckets_bucketconfig_preview")
 
 
 def stylesheet(_request: HttpRequest) -> str:
@@ -68,6 +74,13 @@ UNFOLD: dict[str, Any] = {
                 _item("Events", "bolt", "events_event"),
                 _item("Key conflicts", "call_split", "contacts_keyconflict"),
                 _item("Merges", "merge", "contacts_contactmerge"),
+            ),
+            _group(
+                "Buckets",
+                _item("Buckets", "groups", "buckets_bucketconfig") | {"active": _is_at_buckets},
+                _item("Members", "how_to_reg", "buckets_bucketmembership"),
+                _item("Preview", "person_search", "buckets_bucketconfig")
+                | {"link": reverse_lazy("admin:buckets_bucketconfig_preview")},
             ),
             _group(
                 "Journeys",

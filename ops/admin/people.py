@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from buckets.admin.members import stays_of
 from contacts.models import Contact, ContactKey
 from hogsend.admin_site import column
 from hogsend.lib.address import normalise_email
@@ -77,6 +78,7 @@ class ContactAdmin(PersonAdmin):
         return {
             "keys": obj.keys.order_by("created_at", "id")[:100],
             "properties": sorted(obj.properties.items()),
+            "stays": stays_of(obj.id) if request.user.has_perm("buckets.view_bucketmembership") else None,
             "story": story_of(obj.id),
             "merges": merges_of(obj.id)[:50],
             "conflicts": open_conflicts_of(obj.id)[:20],

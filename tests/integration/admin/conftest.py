@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
+from buckets.models import BucketConfig, BucketMembership
 from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict, KeyKind
 from emails.models import EmailSend, TrackedLink
 from events.models import DeadLetter, Event, WebhookSkip
@@ -87,6 +88,7 @@ def tell(first: int, count: int) -> list[JourneyRun]:
     _consent(people, sends, first)
     _doubts(people, others, first)
     _deliveries(numbers)
+    _buckets(people, numbers)
     links = TrackedLink.objects.bulk_create(
         TrackedLink(send=send, url="https://example.com/orders", created_at=NOW) for send in sends
     )
@@ -154,6 +156,13 @@ def _deliveries(numbers: range) -> None:
     WebhookSkip.objects.bulk_create(
         WebhookSkip(source_id=f"shop-{number}", reason="not_wanted", count=1, first_at=NOW, last_at=NOW)
         for number in numbers
+    )
+
+
+def _buckets(people: list[Contact], numbers: range) -> None:
+    BucketConfig.objects.bulk_create(BucketConfig(bucket_id=f"gone-{number}") for number in numbers)
+    BucketMembership.objects.bulk_create(
+        BucketMembership(contact=person, bucket_id="went-dormant", source="event", entered_at=NOW) for person in people
     )
 
 

@@ -20,6 +20,7 @@ from journeys.models import JourneyRun
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
 OURS = [model for model, page in admin.site._registry.items() if isinstance(page, LookAdmin)]
+LISTED = [model for model in OURS if model._meta.label != "buckets.BucketConfig"]  # whose list is a page of its own
 DJANGO = [model for model in admin.site._registry if model not in OURS]
 Stories = Callable[[int], list[JourneyRun]]
 
@@ -28,7 +29,7 @@ def address(model: type, view: str, *arguments: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=arguments)
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("model", LISTED, ids=lambda model: model._meta.label)
 def test_a_list_shows_its_rows(admin_client: Client, stories: Stories, model: type) -> None:
     stories(2)
 
@@ -51,7 +52,7 @@ def test_a_page_shows_its_row(admin_client: Client, stories: Stories, model: typ
     assert b"hs-facts" in answer.content
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("model", LISTED, ids=lambda model: model._meta.label)
 def test_a_list_asks_as_much_for_many_rows_as_for_few(admin_client: Client, stories: Stories, model: type) -> None:
     stories(3)
     with CaptureQueriesContext(connection) as few:
