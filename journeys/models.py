@@ -35,6 +35,7 @@ class JourneyRun(models.Model):
     context = models.JSONField(default=dict, blank=True, help_text="The scalar properties of the trigger event.")
     entry_number = models.PositiveIntegerField(default=1, help_text="How often this person has entered this journey.")
     code_hash = models.CharField(max_length=64, help_text="Of the journey's code when the run began.")
+    version = models.PositiveIntegerField(default=1, db_default=1, help_text="Of the journey when the run began.")
     lease_token = models.BigIntegerField(default=0, help_text="Grows with each claim; a stale one can write nothing.")
     lease_owner = models.TextField(blank=True, default="")
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -94,6 +95,7 @@ class JourneyStep(models.Model):
 class WakeReason(models.TextChoices):
     START = "start", "start"
     TIMER = "timer", "timer"
+    EVENT = "event", "event"
     RETRY = "retry", "retry"
 
 
@@ -115,6 +117,45 @@ class Wakeup(models.Model):
         return f"{self.reason} at {self.due_at}"
 
 
+class EventWaiter(models.Model):
+    """A run that waits for an event. The row goes when the wait is over, or with the run's end."""
+
+    run = models.ForeignKey(JourneyRun, on_delete=models.CASCADE, related_name="waiters", db_index=False)
+    contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    step_key = models.TextField()
+    event_name = models.TextField()
+    watermark = models.BigIntegerField(
+        help_text="Only events that arrived later count: the seq of the last that did not."
+    )
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "step_key"], name="waiter_once")]
+        indexes: ClassVar = [models.Index(fields=["contact", "event_name"], name="waiter_of_contact")]
+
+    def __str__(self) -> str:
+        return self.event_name
+
+
+class Capture(models.Model):
+    """An analytics event of a run on its way to PostHog; the row goes when PostHog has taken it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False, help_text="PostHog drops a second of it.")
+    contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    distinct_id = models.TextField()
+    name = models.TextField()
+    properties = models.JSONField(default=dict, blank=True)
+    occurred_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="capture_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class EnrolmentSkip(models.Model):
     """An event that could have started a journey and did not, and why."""
 
@@ -133,10 +174,13 @@ class EnrolmentSkip(models.Model):
 
 
 class JourneyOverride(models.Model):
-    """Staff switched a journey off. It can only disable what the code enables."""
+    """Staff switched a journey off, or made its runs stand still. It can only disable what the code enables."""
 
     journey_id = models.TextField(primary_key=True)
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(default=True, help_text="Off: nobody enters; runs that have begun go on.")
+    paused = models.BooleanField(
+        default=False, db_default=False, help_text="Runs that have begun stand still where they are."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
