@@ -1,7 +1,6 @@
 """/v1/admin/buckets and /v1/admin/metrics/buckets: parse, one call, answer."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.db import Error
 from rest_framework.permissions import SAFE_METHODS
@@ -14,7 +13,7 @@ from buckets.definitions import Bucket, index
 from buckets.history import history, totals
 from buckets.models import MembershipStatus
 from buckets.overview import backfills_of, buckets_here, journeys_fed, overviews, stays
-from buckets.parameters import Page, enabled_of, page_of, span_of, status_of, user_of
+from buckets.parameters import span_of, status_of
 from buckets.queries import preview
 from buckets.wire import (
     backfill_body,
@@ -32,6 +31,7 @@ from buckets.wire import (
 )
 from hogsend.api.errors import ApiError
 from hogsend.api.models import Scope
+from hogsend.api.parameters import enabled_of, page_of, user_of
 from hogsend.api.parsers import json_body
 from hogsend.api.writes import refusal, tried, written
 from hogsend.clock import database_now
@@ -54,7 +54,7 @@ class BucketViewSet(ViewSet):
         page = page_of(request.query_params)
         found = buckets_here(enabled=enabled_of(request.query_params))
         seen = overviews(found[page.rows], now=database_now())
-        return Response({"buckets": [bucket_body(one) for one in seen], **_place(page, len(found))})
+        return Response({"buckets": [bucket_body(one) for one in seen], **page.place(len(found))})
 
     def retrieve(self, _request: Request, bucket_id: str) -> Response:
         """Answer one bucket with its declaration, the journeys that it feeds, and who came last."""
@@ -78,13 +78,13 @@ class BucketViewSet(ViewSet):
         asked = request.query_params
         page, found = page_of(asked), stays(bucket_id, status=status_of(asked), user_id=user_of(asked))
         shown = [member_body(stay) for stay in found[page.rows]]
-        return Response({"members": shown, **_place(page, found.count())})
+        return Response({"members": shown, **page.place(found.count())})
 
     def backfills(self, request: Request, bucket_id: str) -> Response:
         """Answer the backfills of a bucket, the newest first."""
         _known(bucket_id)
         page, found = page_of(request.query_params), backfills_of(bucket_id)
-        return Response({"backfills": [backfill_body(row) for row in found[page.rows]], **_place(page, found.count())})
+        return Response({"backfills": [backfill_body(row) for row in found[page.rows]], **page.place(found.count())})
 
     def backfill(self, _request: Request, bucket_id: str) -> Response:
         """Begin to judge everybody; a backfill that runs is answered as it stands."""
@@ -140,7 +140,3 @@ def _known(bucket_id: str) -> Bucket:
     if bucket is None:
         raise ApiError(HTTPStatus.NOT_FOUND, NOBODY_KNOWS)
     return bucket
-
-
-def _place(page: Page, total: int) -> dict[str, Any]:
-    return {"total": total, "limit": page.limit, "offset": page.offset}

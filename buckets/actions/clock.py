@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from buckets import statements
 from buckets.actions.dwell import adopt_policy, dwell, lasting, policy_of
@@ -72,7 +73,7 @@ def _pending(bucket: Bucket, now: datetime, done: Reconciled) -> list[Callable[[
     """Return what there is to do, in order, asked in one round trip: mostly there is nothing."""
     own = bucket.id
     steps: list[tuple[str, list[Any], Callable[[], bool]]] = [
-        (statements.WINDOW_PENDING, [OVERLAP, now, own, name, window], partial(_slide, bucket, name, window, now, done))
+        (statements.WINDOW_PENDING, [OVERLAP, now, own, name, window], _Slide(bucket, (name, window), now, done))
         for name, window in sorted(windows(bucket))
     ]
     steps += [
@@ -105,20 +106,49 @@ def _adopt(bucket: Bucket) -> bool:
     return False
 
 
-def _slide(bucket: Bucket, event_name: str, window: timedelta, now: datetime, done: Reconciled) -> bool:
-    """Judge the people of one slice of events that fell out of a window; say whether there are more."""
-    edge, _ = WindowEdge.objects.get_or_create(
-        bucket_id=bucket.id, event_name=event_name, window=window, defaults={"edge_at": now}
-    )
-    since, until = edge.edge_at - window - OVERLAP, now - window
-    cut = _one(statements.SLICE_END, [event_name, since, until, SLICE])
-    if cut is not None:
-        until = max(cut, since + timedelta(microseconds=1))
-    people = _ids(statements.FALLEN_OUT, [event_name, since, until])
-    _judge(bucket, people, now, done)
-    edge.edge_at = max(edge.edge_at, until + window + (OVERLAP if cut is not None else timedelta(0)))
-    edge.save(update_fields=["edge_at"])
-    return cut is not None
+class _Slide:
+    """Judges slice by slice the people whose events fell out of a window; called in a transaction for each.
+
+    What fell out at one moment belongs together, however much it is: the edge moves on when all of it was judged.
+    """
+
+    def __init__(self, bucket: Bucket, window: tuple[str, timedelta], now: datetime, done: Reconciled) -> None:
+        self._bucket, self._now, self._done = bucket, now, done
+        self._event_name, self._window = window
+        self._people: list[UUID] = []
+        self._edge_at = now
+        self._is_last = False
+
+    def __call__(self) -> bool:
+        """Judge one slice; say whether there are more."""
+        if not self._people:
+            self._find()
+        slice_, self._people = self._people[:SLICE], self._people[SLICE:]
+        _judge(self._bucket, slice_, self._now, self._done)
+        if self._people:
+            return True
+        self._edges().update(edge_at=self._edge_at)
+        return not self._is_last
+
+    def _find(self) -> None:
+        """Find who did something up to the end of the next slice, and what the edge is after it."""
+        edge, _ = self._edges().get_or_create(
+            defaults={"edge_at": self._now},
+            bucket_id=self._bucket.id,
+            event_name=self._event_name,
+            window=self._window,
+        )
+        since, until = edge.edge_at - self._window - OVERLAP, self._now - self._window
+        cut = _one(statements.SLICE_END, [self._event_name, since, until, SLICE])
+        if cut is not None:
+            until = max(cut, since + timedelta(microseconds=1))
+        self._people = _ids(statements.FALLEN_OUT, [self._event_name, since, until])
+        self._is_last = cut is None
+        beyond = until + self._window + (timedelta(0) if cut is None else OVERLAP)
+        self._edge_at = max(edge.edge_at, beyond)
+
+    def _edges(self) -> QuerySet[WindowEdge]:
+        return WindowEdge.objects.filter(bucket_id=self._bucket.id, event_name=self._event_name, window=self._window)
 
 
 def _end_shortest(bucket: Bucket, now: datetime, done: Reconciled) -> bool:

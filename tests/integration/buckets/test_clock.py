@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from buckets.actions import reconcile
+from buckets.actions import clock, reconcile
 from buckets.definitions import Bucket, registry
 from buckets.models import BucketMembership
 from conditions.event import event
@@ -102,6 +102,19 @@ def test_a_long_absence_of_the_clock_is_caught_up_in_slices(monkeypatch):
 
     assert inside() == {*people, *(f"same{number}" for number in range(7))}
     assert len(told()) == 17
+
+
+def test_a_crowd_at_one_moment_is_judged_in_slices_and_the_edge_moves_when_all_are(monkeypatch):
+    bucket = declare()
+    monkeypatch.setattr("buckets.actions.clock.SLICE", 3)
+    held: list[int] = []
+    monkeypatch.setattr(clock, "hold_contacts", lambda people: held.append(len(people)))
+    active(*(f"p{number}" for number in range(10)))
+    active("zoe", at=NOW + HOUR)
+    reconcile(bucket, now=NOW + WEEK + 2 * HOUR)
+    assert (len(inside()), len(told())) == (11, 11)
+    assert max(held) == 3
+    assert reconcile(bucket, now=NOW + WEEK + 3 * HOUR).judged == 0
 
 
 def test_a_bucket_may_keep_the_clock_from_letting_people_in_and_lets_them_out_all_the_same():
