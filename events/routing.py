@@ -24,8 +24,8 @@ class Consumer:
         concerns: Whether it reacts to an event at all. What concerns no consumer is recorded the short way and told to
             nobody (events/actions/quick.py).
         event_names: The names it reacts to one by one: two such events of one person never reach it in the same batch.
-        question: A function of the database, from the ids of people to JSON, asked about those to whom only events
-            happened that concern nobody.
+        question: A function of the database, asked about the events that went the short way, from the ids of their
+            people and their names to JSON. It may write.
         hear: What its answer means, as exits by contact.
         listeners: What is declared to start on the event of a name, also what is switched off.
     """

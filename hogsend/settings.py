@@ -12,6 +12,7 @@ from celery.schedules import ParseException, crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from hogsend.embedded import endpoints
+from hogsend.lib.localtime import Window, window_named, zone_named
 from hogsend.logging import logging_config
 from hogsend.unfold import UNFOLD
 
@@ -295,11 +296,14 @@ POSTHOG_HOST = text("POSTHOG_HOST", "https://us.i.posthog.com")
 if urlsplit(POSTHOG_HOST).scheme not in {"http", "https"} or not urlsplit(POSTHOG_HOST).hostname:
     message = f"POSTHOG_HOST is {POSTHOG_HOST!r}; it must be an address like https://eu.i.posthog.com."
     raise ImproperlyConfigured(message)
+# A personal key of somebody there; only such a key can read where people live.
+POSTHOG_PERSONAL_API_KEY = text("POSTHOG_PERSONAL_API_KEY")
 HOGSEND_IDEMPOTENCY_DAYS = number("HOGSEND_IDEMPOTENCY_DAYS", 30, least=1)
 # Who hears of recorded events, in this order, inside the transaction that records them (docs/walk.md, stop 5).
 HOGSEND_EVENT_CONSUMERS = [
     "preferences.consumers.change_lists",
     "journeys.consumers.exit_runs",
+    "journeys.consumers.wake_waiters",
     "buckets.consumers.update_buckets",
     "journeys.consumers.enrol",
 ]
@@ -344,6 +348,19 @@ HOGSEND_BRAND_ADDRESS = text("HOGSEND_BRAND_ADDRESS")
 # How long a worker that died keeps what it had claimed.
 HOGSEND_MAIL_LEASE = timedelta(seconds=number("HOGSEND_MAIL_LEASE_SECONDS", 60, least=1))
 HOGSEND_RUN_LEASE = timedelta(seconds=number("HOGSEND_RUN_LEASE_SECONDS", 60, least=1))
+
+# Where clocks stand for somebody of whom nothing is known, and the hours into which ctx.when moves what it finds.
+try:
+    HOGSEND_TIMEZONE = zone_named(text("HOGSEND_TIMEZONE", "UTC")).key
+except TypeError as error:
+    message = f"HOGSEND_TIMEZONE: {error}"
+    raise ImproperlyConfigured(message) from error
+_hours = text("HOGSEND_SEND_WINDOW")
+try:
+    HOGSEND_SEND_WINDOW: Window | None = window_named(_hours) if _hours else None
+except TypeError as error:
+    message = f"HOGSEND_SEND_WINDOW: {error}"
+    raise ImproperlyConfigured(message) from error
 
 if PRODUCTION and EMAIL_BACKEND == "emails.mailbox.MailboxBackend":
     message = "EMAIL_URL or EMAIL_BACKEND must be set in production; the development mailbox delivers to nobody."

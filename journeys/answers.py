@@ -39,6 +39,23 @@ class Slept:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """How a wait for an event ended. True in an ``if`` when the event came.
+
+    Attributes:
+        properties: Those of the event that came; None if none did.
+        occurred_at: When it happened.
+    """
+
+    timed_out: bool
+    properties: Mapping[str, Any] | None = None
+    occurred_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return not self.timed_out
+
+
+@dataclass(frozen=True, slots=True)
 class HasEvent:
     """Whether, and how often, a person did something. True in an ``if`` when they did."""
 

@@ -4,6 +4,7 @@ from events.definitions import Listener
 from events.routing import Consumer
 from journeys.actions.enrol import enrol_people
 from journeys.actions.exit import exit_people, runs_considered
+from journeys.actions.wake import hear_woken, wake_waiting
 from journeys.definitions import index
 
 
@@ -20,6 +21,7 @@ exit_runs = Consumer(
     question="journeys_live_runs",
     hear=runs_considered,
 )
+wake_waiters = Consumer(wake_waiting, concerns=lambda _: False, question="journeys_wake", hear=hear_woken)
 enrol = Consumer(
     enrol_people,
     concerns=lambda submission: submission.name in index().by_trigger,

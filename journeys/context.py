@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from emails.queries import email_history
-from journeys.answers import EmailHistory, HasEvent, JourneyHistory, Slept, User
+from journeys.answers import EmailHistory, HasEvent, JourneyHistory, User
 from journeys.definitions import Journey
 from journeys.journal import Journal
 from journeys.queries import event_count, journey_past
-from journeys.rules import duration_label, storable
+from journeys.rules import storable
+from journeys.waits import Waits
 from preferences.queries import consent_of
 
 
-class Context:
+class Context(Waits):
     """Waits, reads and ends of one run. Every answer is recorded: a replay gets the same one.
 
     Attributes:
@@ -41,44 +42,6 @@ class Context:
             self._journey.id,
             self._journey.name,
         )
-
-    def sleep(self, duration: timedelta, label: str | None = None) -> Slept:
-        """Wait for exactly ``duration``; the run takes no worker meanwhile, and there is no upper limit.
-
-        Args:
-            duration: For example ``days(2)``. Once the wait has begun, changing it changes nothing.
-            label: Names the wait, and the place from which the following mails take their keys. Give one whenever the
-                duration is computed.
-
-        Raises TypeError for what is no duration, ValueError for a negative one.
-        """
-        if not isinstance(duration, timedelta):
-            raise TypeError(f"ctx.sleep takes a duration, like days(2); it got {duration!r}.")
-        if duration < timedelta(0):
-            raise ValueError(f"ctx.sleep cannot wait for {duration!r}; the duration must not be negative.")
-        return self._wait(label or f"wait:{duration_label(duration)}", lambda now: now + duration)
-
-    def sleep_until(self, moment: datetime | str, label: str | None = None) -> Slept:
-        """Wait until ``moment``, a datetime with a zone or ISO 8601 text with an offset; what is past is at once.
-
-        Raises TypeError for anything else.
-        """
-        target = _moment(moment)
-        return self._wait(label or f"wait-until:{target.isoformat()}", lambda _: target)
-
-    def _wait(self, label: str, deadline: Callable[[datetime], datetime]) -> Slept:
-        journal = self._journal
-        journal.site = journal.numbered(label)
-        key = f"sleep:{journal.site}"
-        step = journal.recall(key)
-        if step is not None and step.result is not None:
-            return _slept(json.loads(step.result))
-        now = journal.now()
-        until = deadline(now) if step is None else step.deadline or now
-        if until > now and not (step is not None and journal.is_over(key, step)):
-            journal.suspend(key, until, step, now=now)
-        began = now if step is None else step.created_at
-        return _slept(journal.note(key, "sleep", {"slept_at": began.isoformat(), "resumed_at": now.isoformat()}))
 
     def checkpoint(self, label: str) -> None:
         """Name this place: the admin shows it, and the following mails take their keys from it."""
@@ -168,19 +131,3 @@ class Guard:
 
         found: bool = self._journal.read(f"guard:{self._journal.site}:{category or ''}", "guard", ask)
         return found
-
-
-def _moment(moment: object) -> datetime:
-    sentence = f"ctx.sleep_until takes a datetime with a zone, or text like '2026-05-01T09:00:00Z'; it got {moment!r}."
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:
-            raise TypeError(sentence) from None
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
-        raise TypeError(sentence)
-    return moment.astimezone(UTC)
-
-
-def _slept(found: dict[str, str]) -> Slept:
-    return Slept(datetime.fromisoformat(found["slept_at"]), datetime.fromisoformat(found["resumed_at"]))

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from journeys.actions.end import leave_run
 from journeys.actions.lease import Due, Lease, RecordedStep
-from journeys.actions.record import Step, Wait, lock_contact, record_steps, suspend_run
+from journeys.actions.record import Step, Wait, lock_contact, record_steps, resolve_wait, suspend_run
 from journeys.control import (
     DatabaseAway,
     DuplicateStepKeyError,
@@ -22,6 +22,7 @@ from journeys.control import (
     Suspend,
     UnstableReplayError,
 )
+from journeys.event_wait import EventWait
 from journeys.heartbeat import Pulse
 from journeys.models import StepStatus
 from journeys.queries import standing_of
@@ -113,25 +114,14 @@ class Journal:
 
         ``effect`` runs under the lock of the run's person; if the run turns out not to be ours any more, it is undone.
         """
-        noted = len(self.notes)
         results: list[Any] = []
 
         def attempt() -> bool:
-            del self.notes[noted:]
-            with transaction.atomic():
-                now = lock_contact(self.lease.contact_id)
-                results[:] = [self.note(*effect(now))]
-                written = record_steps(self.lease, self.notes, node=self.site)
-                transaction.set_rollback(not written)
-            return written
+            now = lock_contact(self.lease.contact_id)
+            results[:] = [self.note(*effect(now))]
+            return record_steps(self.lease, self.notes, node=self.site)
 
-        try:
-            self.insist(attempt)
-        except BaseException:
-            # What was undone must not be written later as if it had happened.
-            del self.notes[noted:]
-            raise
-        self.notes.clear()
+        self._insist_together(attempt)
         return results[0]
 
     def suspend(self, key: str, deadline: datetime, recorded: RecordedStep | None, *, now: datetime) -> NoReturn:
@@ -142,6 +132,34 @@ class Journal:
         wait = Wait(key, self.site, deadline, self._due.wakeup_ids)
         self.insist(lambda: suspend_run(self.lease, self.notes, wait, now=now))
         self.end(Suspend())
+
+    def await_event(self, key: str, wait: EventWait, recorded: RecordedStep | None) -> Any:
+        """Return how a wait for an event ended, or let the run wait on and raise Suspend.
+
+        Looks for the event under the lock of the person, as it is recorded: it is either seen here or wakes the run.
+        """
+        self._prove_stable()
+        answers: list[Any] = []
+
+        def attempt() -> bool:
+            now = lock_contact(self.lease.contact_id)
+            armed = wait.armed_again(recorded) if recorded is not None else wait.arm(now)
+            found = armed.first_event(self.lease.contact_id)
+            over = armed.deadline <= now or key in self._due.timers
+            place = Wait(key, self.site, armed.deadline, self._due.wakeup_ids, wait.event)
+            answers.clear()
+            if found is not None or over:
+                answers.append(self.note(key, "event", found or {"timed_out": True}))
+                return resolve_wait(self.lease, self.notes, place)
+            if recorded is None:
+                pending = Step(self._next(), key, "event", StepStatus.PENDING, armed.kept(), armed.deadline, now, None)
+                self.notes.append(pending)
+            return suspend_run(self.lease, self.notes, place, now=now)
+
+        self._insist_together(attempt)
+        if not answers:
+            self.end(Suspend())
+        return answers[0]
 
     def leave(self, reason: str) -> NoReturn:
         """End the run as exited. Raises JourneyExited once that is written."""
@@ -164,6 +182,25 @@ class Journal:
                 break
             self.lease.contact_id = standing.contact_id
         self.end(LeaseLost())
+
+    def _insist_together(self, write: Callable[[], bool]) -> None:
+        """Insist on what is written in one transaction with its own notes; if it is undone, so are they."""
+        noted = len(self.notes)
+
+        def attempt() -> bool:
+            del self.notes[noted:]
+            with transaction.atomic():
+                written = write()
+                transaction.set_rollback(not written)
+            return written
+
+        try:
+            self.insist(attempt)
+        except BaseException:
+            # What was undone must not be written later as if it had happened.
+            del self.notes[noted:]
+            raise
+        self.notes.clear()
 
     def end(self, signal: BaseException) -> NoReturn:
         """End the slice: from now on every call raises ``signal``."""

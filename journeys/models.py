@@ -118,15 +118,12 @@ class Wakeup(models.Model):
 
 
 class EventWaiter(models.Model):
-    """A run that waits for an event. The row goes when the wait is over, or with the run's end."""
+    """A run that waits for an event, for those who record events. The row goes with the wait, or with the run's end."""
 
     run = models.ForeignKey(JourneyRun, on_delete=models.CASCADE, related_name="waiters", db_index=False)
     contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
     step_key = models.TextField()
     event_name = models.TextField()
-    watermark = models.BigIntegerField(
-        help_text="Only events that arrived later count: the seq of the last that did not."
-    )
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["run", "step_key"], name="waiter_once")]

@@ -12,6 +12,7 @@ from events.definitions import NewEvent
 from hogsend.doorbell import ring
 from journeys.actions.lease import Lease
 from journeys.actions.record import FENCE, STEPS, Step, as_json, fence, lock_contact
+from journeys.actions.wake import stop_waiting
 from journeys.models import RunStatus
 from journeys.statements import affect, fetch, fetch_one
 
@@ -24,6 +25,8 @@ END = f"""
     ), journal as ({STEPS}
     ), served as (
         delete from journeys_wakeup w using fenced where w.run_id = fenced.id
+    ), unheard as (
+        delete from journeys_eventwaiter w using fenced where w.run_id = fenced.id
     )
     select id from fenced
 """  # noqa: S608 - put together from our own constants
@@ -32,7 +35,6 @@ CANCEL = """
     set status = 'exited', exit_reason = %s, ended_at = %s, progressed_at = %s, lease_until = null
     where id = %s and status in ('active', 'waiting')
 """
-FORGET = "delete from journeys_wakeup where run_id = %s"
 RETRY = """
     with again as (
         update journeys_journeyrun
@@ -95,7 +97,7 @@ def cancel_run(*, run_id: UUID, reason: str) -> None:
         now = _lock_person_of(run_id)
         if not affect(CANCEL, [reason, now, now, run_id]):
             raise RunStateError("This run has ended already; there is nothing to cancel.")
-        affect(FORGET, [run_id])
+        stop_waiting([run_id])
 
 
 def retry_run(*, run_id: UUID) -> None:

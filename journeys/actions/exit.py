@@ -7,6 +7,7 @@ import msgspec
 from conditions.evaluate import holds
 from contacts.pipeline import array, call
 from events.definitions import Batch, Exit, RecordedEvent
+from journeys.actions.wake import stop_waiting
 from journeys.definitions import Journey, index
 from journeys.statements import affect
 
@@ -19,7 +20,6 @@ EXIT = """
         )
     where r.id = any(%(runs)s::uuid[]) and r.status in ('active', 'waiting')
 """
-FORGET = "delete from journeys_wakeup where run_id = any(%s)"
 
 _runs = msgspec.json.Decoder(list[tuple[UUID, UUID, str]])
 
@@ -74,4 +74,4 @@ def _ends(journey: Journey, event: RecordedEvent) -> bool:
 def _write(batch: Batch, gone: dict[UUID, str]) -> None:
     # Two statements: the second must see a wakeup that a slice committed while the first waited for its row.
     affect(EXIT, {"now": batch.now, "runs": list(gone), "reasons": list(gone.values())})
-    affect(FORGET, [list(gone)])
+    stop_waiting(list(gone))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from hogsend.doorbell import ring
+from journeys.actions.wake import follow_runs, stop_waiting
 from journeys.statements import affect, fetch
 
 # One person is in a journey once: the survivor's run goes on, the other ends and can be revived.
@@ -18,7 +19,6 @@ COLLIDE = """
     )
     returning r.id
 """
-FORGET = "delete from journeys_wakeup where run_id = any(%s)"
 MOVE_RUNS = "update journeys_journeyrun set contact_id = %s where contact_id = %s returning id"
 MOVE_SKIPS = "update journeys_enrolmentskip set contact_id = %s where contact_id = %s returning id"
 RETURN_RUNS = "update journeys_journeyrun set contact_id = %s where contact_id = %s and id = any(%s::uuid[])"
@@ -45,9 +45,10 @@ def fold_runs(*, source: UUID, target: UUID, now: datetime) -> dict[str, Any]:
     """Give all runs of one person to another, and return what was done, for ``unfold_runs``."""
     ended = [run_id for (run_id,) in fetch(COLLIDE, {"source": source, "target": target, "now": now})]
     # A statement of its own: it must see a wakeup that a slice committed while the first waited for its row.
-    affect(FORGET, [ended])
+    stop_waiting(ended)
     runs = fetch(MOVE_RUNS, [target, source])
     skips = fetch(MOVE_SKIPS, [target, source])
+    follow_runs([target], now=now)
     return {
         "runs": [str(run_id) for (run_id,) in runs],
         "skips": [skip_id for (skip_id,) in skips],
@@ -59,6 +60,7 @@ def unfold_runs(*, source: UUID, target: UUID, moved: dict[str, Any], now: datet
     """Give the runs in ``moved`` back to ``target``; those that ended only because of the merge go on."""
     affect(RETURN_RUNS, [target, source, moved["runs"]])
     affect(RETURN_SKIPS, [target, source, moved["skips"]])
+    follow_runs([source, target], now=now)
     if affect(REVIVE, {"runs": moved["ended"], "now": now}):
         ring("journeys.advance")
 
@@ -66,5 +68,5 @@ def unfold_runs(*, source: UUID, target: UUID, moved: dict[str, Any], now: datet
 def end_runs_of(contact_ids: Collection[UUID], *, now: datetime) -> int:
     """End the live runs of people who are deleted, and return how many there were."""
     ended = [run_id for (run_id,) in fetch(END, [now, now, list(contact_ids)])]
-    affect(FORGET, [ended])
+    stop_waiting(ended)
     return len(ended)

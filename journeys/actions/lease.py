@@ -15,25 +15,35 @@ CLAIM = """
     update journeys_wakeup w
     set claimed_until = %(now)s + %(lease)s, attempts = least(w.attempts + 1, 1000)
     where w.id = any(array(
-        select id from journeys_wakeup
+        select id from journeys_wakeup due
         where due_at <= %(now)s and (claimed_until is null or claimed_until < %(now)s)
-        order by due_at limit %(limit)s for update skip locked
+            and not exists (
+                select from journeys_journeyrun r, journeys_journeyoverride o
+                where r.id = due.run_id and o.journey_id = r.journey_id and o.paused offset 0
+            )
+        order by due_at limit %(limit)s for update of due skip locked
     ))
     returning w.due_at, w.id, w.run_id, w.step_key, w.reason, w.attempts,
-        (select journey_id from journeys_journeyrun where id = w.run_id)
+        (select journey_id from journeys_journeyrun where id = w.run_id),
+        (select version from journeys_journeyrun where id = w.run_id)
 """
 LEASE = """
     update journeys_journeyrun r
     set lease_token = lease_token + 1, lease_owner = %(owner)s, lease_until = now() + %(lease)s,
         crash_count = crash_count + (lease_until is not null)::int
     where id = %(run)s and status in ('active', 'waiting') and (lease_until is null or lease_until < now())
+        and not exists (select from journeys_journeyoverride o where o.journey_id = r.journey_id and o.paused)
     returning lease_token, contact_id, context, code_hash, crash_count, clock_timestamp(),
         (select coalesce(external_id, anonymous_id, id::text) from contacts_contact where id = r.contact_id),
         (select email from contacts_contact where id = r.contact_id),
         (select deleted_at is not null from contacts_contact where id = r.contact_id),
         coalesce((select hop from events_event where id = r.trigger_event_id), 0)
 """
-STEPS = "select key, result, deadline, created_at from journeys_journeystep where run_id = %s order by seq"
+STEPS = """
+    select key, case when status = 'done' then result end, deadline, created_at,
+        case when status <> 'done' then result end
+    from journeys_journeystep where run_id = %s and kind not in ('entered', 'skipped') order by seq
+"""
 FORGET_ENDED = """
     delete from journeys_wakeup
     where run_id = %s and (select status not in ('active', 'waiting') from journeys_journeyrun where id = %s)
@@ -70,6 +80,7 @@ class Due:
     wakeup_ids: list[int]
     timers: list[str]
     attempts: int
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +94,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStep:
-    """A step as the journal holds it; ``result`` is JSON text."""
+    """A step as the journal holds it; ``result`` is JSON text, ``armed`` what an unfinished one waits for."""
 
     result: str | None
     deadline: datetime | None
     created_at: datetime
+    armed: str | None = None
 
 
 @dataclass(slots=True)
@@ -122,10 +134,10 @@ def claim_due(*, now: datetime, limit: int = 200) -> list[Due]:
     """
     rows = sorted(fetch(CLAIM, {"now": now, "lease": settings.HOGSEND_RUN_LEASE, "limit": limit}))
     runs: dict[UUID, Due] = {}
-    for _, wakeup_id, run_id, step_key, reason, attempts, journey_id in rows:
+    for _, wakeup_id, run_id, step_key, reason, attempts, journey_id, version in rows:
         due = runs.get(run_id)
         if due is None:
-            due = runs[run_id] = Due(run_id, journey_id, [], [], attempts)
+            due = runs[run_id] = Due(run_id, journey_id, [], [], attempts, version)
         due.wakeup_ids.append(wakeup_id)
         if reason == WakeReason.TIMER:
             due.timers.append(step_key)

@@ -50,10 +50,29 @@ SUSPEND = f"""
     ), served as (
         delete from journeys_wakeup w using fenced
         where w.run_id = fenced.id and w.id = any(%(wakeups)s) and not (w.step_key = %(wait)s and w.reason = 'timer')
+    ), waiter as (
+        insert into journeys_eventwaiter (run_id, contact_id, step_key, event_name)
+        select id, %(contact)s, %(wait)s, %(event)s::text from fenced where %(event)s::text is not null
+        on conflict (run_id, step_key) do nothing
     ), freed as (
         update journeys_wakeup w set claimed_until = null from fenced
         where w.run_id = fenced.id and not w.id = any(%(wakeups)s) and w.claimed_until is not null
             and not (w.step_key = %(wait)s and w.reason = 'timer')
+    )
+    select id from fenced
+"""  # noqa: S608 - put together from our own constants
+# The wakeups that are being served stay: they say that the run goes on, until it waits again or ends.
+RESOLVE = f"""
+    with fenced as (
+        update journeys_journeyrun
+        set status = 'active', crash_count = 0, error = '', node = %(node)s, lease_until = now() + %(lease)s
+        where {FENCE} returning id
+    ), journal as ({STEPS}
+    ), heard as (
+        delete from journeys_eventwaiter w using fenced where w.run_id = fenced.id and w.step_key = %(wait)s
+    ), past as (
+        delete from journeys_wakeup w using fenced
+        where w.run_id = fenced.id and w.step_key = %(wait)s and not w.id = any(%(wakeups)s)
     )
     select id from fenced
 """  # noqa: S608 - put together from our own constants
@@ -75,12 +94,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Until when a run waits, at which step and place; the claimed wakeups it has served can go."""
+    """Until when a run waits, at which step and place, and for which event; the claimed wakeups that it serves."""
 
     key: str
     node: str
     due_at: datetime
     wakeup_ids: list[int]
+    event_name: str | None = None
 
 
 def lock_contact(contact_id: UUID) -> datetime:
@@ -102,7 +122,14 @@ def record_steps(lease: Lease, steps: Sequence[Step], *, node: str) -> bool:
 def suspend_run(lease: Lease, steps: Sequence[Step], wait: Wait, *, now: datetime) -> bool:
     """Write ``steps``, let the run wait and give the lease back; False as in ``record_steps``."""
     waiting = {"wait": wait.key, "node": wait.node, "due_at": wait.due_at, "wakeups": wait.wakeup_ids, "now": now}
+    waiting["event"] = wait.event_name
     return bool(fetch(SUSPEND, {**fence(lease), "steps": as_json(steps), **waiting}))
+
+
+def resolve_wait(lease: Lease, steps: Sequence[Step], wait: Wait) -> bool:
+    """Write ``steps``, which end a wait, and forget what would wake the run for it; False as in ``record_steps``."""
+    over = {"wait": wait.key, "node": wait.node, "wakeups": wait.wakeup_ids, "lease": settings.HOGSEND_RUN_LEASE}
+    return bool(fetch(RESOLVE, {**fence(lease), "steps": as_json(steps), **over}))
 
 
 def fence(lease: Lease) -> dict[str, Any]:

@@ -56,7 +56,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('step_key', models.TextField()),
                 ('event_name', models.TextField()),
-                ('watermark', models.BigIntegerField(help_text='Only events that arrived later count: the seq of the last that did not.')),
                 ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact')),
                 ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='waiters', to='journeys.journeyrun')),
             ],
