@@ -9,11 +9,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from bench import buckets, contacts, ingest, stage
+from bench import buckets, contacts, ingest, journeys, stage
 from bench.measure import Row
 
-BENCHMARKS = {"ingest": ingest.run, "contacts": contacts.run, "buckets": buckets.run}
-SIZES = {"buckets": buckets.SIZES}
+BENCHMARKS = {"ingest": ingest.run, "contacts": contacts.run, "buckets": buckets.run, "journeys": journeys.run}
+SIZES = {"buckets": buckets.SIZES, "journeys": journeys.SIZES}
 
 HEAD = """\
 | work | known people | connections | per second | p50 ms | p99 ms | app CPU ms | database CPU ms |
@@ -34,7 +34,7 @@ def growth(rows: list[Row], sizes: tuple[int, ...]) -> list[str]:
     said = []
     for row in rows:
         before = small.get((row.work, row.connections))
-        if row.people == sizes[-1] and before:
+        if row.people == sizes[-1] and before and before.app_ms + before.database_ms:
             factor = (row.app_ms + row.database_ms) / (before.app_ms + before.database_ms)
             said.append(f"{row.work} at {row.connections}: {factor:.2f}")
     return said

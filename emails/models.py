@@ -31,6 +31,7 @@ class Reason(models.TextChoices):
     CATEGORY = "category_opted_out", "not subscribed to this category"
     PAUSED = "paused", "the person paused all mail"
     DELETED = "contact_deleted", "the person was deleted"
+    GAP = "suppress_gap", "too soon after the journey's last mail"
     REFUSED = "refused", "the provider refused the message"
     GAVE_UP = "gave_up", "not handed over after many tries"
 

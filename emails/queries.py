@@ -27,6 +27,17 @@ def sent_count(*, contact_id: UUID, since: datetime, category: str | None = None
     return (sends if category is None else sends.filter(category=category)).count()
 
 
+def last_of_origin(*, contact_id: UUID, origin: str, origin_id: str, without: str) -> datetime | None:
+    """Return when this person was last written to on somebody's behalf, not counting the category ``without``.
+
+    What was skipped does not count; what is still on its way counts from when it was decided.
+    """
+    sends = EmailSend.objects.filter(contact_id=contact_id, origin=origin, origin_id=origin_id)
+    counted = sends.exclude(status=SendStatus.SKIPPED).exclude(category=without)
+    found: datetime | None = counted.aggregate(last=Max(Coalesce("sent_at", "created_at")))["last"]
+    return found
+
+
 def sends_of(contact_id: UUID) -> QuerySet[EmailSend]:
     """Return all that was written to this person or decided not to be, oldest first."""
     return EmailSend.objects.filter(contact_id=contact_id).order_by("created_at", "id")

@@ -76,6 +76,11 @@ def backoff(send_id: UUID, *, attempts: int) -> timedelta:
     return min(doubled * spread, LONGEST_BACKOFF)
 
 
+def is_too_soon(last: datetime | None, *, gap: timedelta, now: datetime) -> bool:
+    """A message waits for its turn until ``gap`` has passed since the last one; exactly as long is long enough."""
+    return last is not None and last > now - gap
+
+
 def retry_after(header: str | None, *, now: datetime) -> timedelta | None:
     """A provider that says when to come again, in seconds or as a date, is believed for up to a day."""
     if not header:

@@ -15,11 +15,13 @@ from events.sources.schemes import (
     stripe_signature,
 )
 from hogsend.lib.duration import days, hours, minutes, seconds
-from journeys.answers import EmailHistory, HasEvent, JourneyHistory, Sent, Slept, User
+from journeys.answers import EmailHistory, HasEvent, JourneyHistory, Sent, Slept, User, Waited
 from journeys.context import Context
 from journeys.definitions import exit_rule, journey
+from journeys.effects import Triggered
 from journeys.reactions import ReactionContext
 from journeys.sending import send_email
+from journeys.when import When
 from lists.definitions import EmailList
 
 __all__ = [
@@ -37,9 +39,12 @@ __all__ = [
     "ReactionContext",
     "Sent",
     "Slept",
+    "Triggered",
     "User",
+    "Waited",
     "WebhookEvent",
     "WebhookSource",
+    "When",
     "all_of",
     "any_of",
     "days",

@@ -15,6 +15,7 @@ app = Celery("hogsend")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in ("journeys", "mail", "bulk")]
 app.conf.task_routes = {
+    "journeys.capture": {"queue": "bulk"},
     "journeys.*": {"queue": "journeys"},
     "emails.*": {"queue": "mail"},
     "tracking.*": {"queue": "mail"},
@@ -31,6 +32,7 @@ BEAT: dict[str, tuple[str, int | str]] = {
     "Verify who is in buckets": ("buckets.verify", "17 3 * * *"),
     "Count what buckets did": ("buckets.count", 60),
     "Tell PostHog who is in buckets": ("buckets.mirror", 5),
+    "Tell PostHog what journeys say": ("journeys.capture", 5),
     "Deliver mail that waits": ("emails.deliver", 5),
     "Resolve mail whose worker died": ("emails.reclaim", 60),
     "Forget expired idempotency keys": ("events.forget_keys", 3600),

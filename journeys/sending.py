@@ -40,7 +40,8 @@ def send_email(
     """Send the journey's person a mail, once: a replay gets the first answer and sends nothing.
 
     Whether the mail may be sent is decided, the mail rendered and both recorded in one transaction; a worker hands it
-    over within moments.
+    over within moments. What comes sooner than the journey's ``suppress`` after its last mail to the person is skipped,
+    with the reason ``suppress_gap``; what is transactional is not.
 
     Args:
         user: The ``user`` of ``def run(user, ctx)``.
@@ -68,6 +69,7 @@ def send_email(
         props={"event": dict(user.properties), **(props or {})},
         category=category or playing.journey.category,
         subject=subject,
+        gap=playing.journey.suppress,
     )
     return Sent(**journal.write_with(lambda now: (step_key, "send", _queue(journal, request, now))))
 

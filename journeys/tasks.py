@@ -5,6 +5,7 @@ import structlog
 from celery import shared_task
 
 from hogsend.doorbell import ring
+from journeys.actions.capture import deliver_captures
 from journeys.actions.heal import heal_runs
 from journeys.actions.lease import database_now
 from journeys.runtime import advance_due
@@ -31,3 +32,13 @@ def heal(**_: Any) -> None:
     healed = heal_runs(now=database_now())
     if healed:
         log.error("journeys.healed", runs=healed)
+
+
+@shared_task(name="journeys.capture")
+def capture(**_: Any) -> None:
+    """Hand over to PostHog what journeys tell, until nothing is due or something was refused."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        done = deliver_captures(now=database_now())
+        if done.failed or not done.sent:
+            return

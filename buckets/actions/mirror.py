@@ -5,7 +5,6 @@ not overtake a newer one. While PostHog answers, the transaction holds that lock
 """
 
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +17,9 @@ from buckets import mirror
 from buckets.definitions import index
 from buckets.mirroring import pause
 from contacts.pipeline import array, columns, pipeline
+from hogsend.posthog import NotAcceptedError, tell_all
 
 LIMIT = 500  # rows in one request
-REQUESTS = 20  # enough to find the one row among them that PostHog finds fault with
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended('buckets.mirror', 0))"
 # What is due, and the truth in the same moment. Whoever was merged stands for the survivor. Somebody who was deleted is
 # out, unless somebody new has come under the same id, which is all that PostHog knows.
@@ -105,13 +104,13 @@ def mirror_due(*, now: datetime, limit: int = LIMIT) -> Mirrored:
     started = time.monotonic()
     with transaction.atomic():
         due = _due(keys, now=now, limit=limit)
-        taken, refused, why = _tell(due, keys, now=now)
+        told = tell_all(due, lambda part: mirror.tell(_truths(part, keys), now=now))
         later = now + timedelta(seconds=time.monotonic() - started)
-        _forget(taken)
-        if why is not None:
-            _keep(refused, why, now=later)
-            log.warning("buckets.not_mirrored", rows=len(refused), error=str(why))
-    return Mirrored(len(taken), len(refused))
+        _forget(told.taken)
+        if told.why is not None:
+            _keep(told.refused, told.why, now=later)
+            log.warning("buckets.not_mirrored", rows=len(told.refused), error=str(told.why))
+    return Mirrored(len(told.taken), len(told.refused))
 
 
 def _due(bucket_ids: Iterable[str], *, now: datetime, limit: int) -> list[_Due]:
@@ -120,32 +119,6 @@ def _due(bucket_ids: Iterable[str], *, now: datetime, limit: int) -> list[_Due]:
             return []
         rows = pipe.send(DUE, [now, array(bucket_ids), limit]).fetchall()
     return [_Due(*row) for row in rows]
-
-
-def _tell(
-    due: list[_Due], keys: dict[str, str], *, now: datetime
-) -> tuple[list[_Due], list[_Due], mirror.NotAcceptedError | None]:
-    """Tell all in one request; when PostHog finds fault with it, in halves, so that one row holds up no others."""
-    taken: list[_Due] = []
-    refused: list[_Due] = []
-    why, requests = None, 0
-    parts = deque([due] if due else [])
-    while parts:
-        part, requests = parts.popleft(), requests + 1
-        try:
-            mirror.tell(_truths(part, keys), now=now)
-        except mirror.NotAcceptedError as error:
-            if error.of_content and len(part) > 1 and requests < REQUESTS:
-                parts += part[: len(part) // 2], part[len(part) // 2 :]
-                continue
-            why = error
-            refused += part
-            if not error.of_content:
-                refused += [row for left in parts for row in left]
-                break
-        else:
-            taken += part
-    return taken, refused, why
 
 
 def _truths(due: Sequence[_Due], keys: dict[str, str]) -> list[mirror.Truth]:
@@ -163,7 +136,7 @@ def _forget(taken: Sequence[_Due]) -> None:
             pipe.send(FORGET, [ids, ids, versions])
 
 
-def _keep(refused: Sequence[_Due], why: mirror.NotAcceptedError, *, now: datetime) -> None:
+def _keep(refused: Sequence[_Due], why: NotAcceptedError, *, now: datetime) -> None:
     again = [(row.id, row.version, now + pause(row.attempts + 1, asked=why.wait)) for row in refused]
     ids, versions, moments = columns(again)
     with pipeline() as pipe:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from emails.definitions import TRANSACTIONAL, registry
 from emails.instrument import instrument
 from emails.message import build_message
 from emails.models import EmailSend, Origin, Reason, SendStatus, TrackedLink
+from emails.queries import last_of_origin
 from emails.render import MailLinks, Recipient, RenderError, render
-from emails.rules import first_name
+from emails.rules import first_name, is_too_soon
 from hogsend import doorbell
 from hogsend.lib.ids import new_id
 from preferences.links import preferences_url, unsubscribe_url
@@ -30,6 +31,7 @@ class SendRequest:
     Attributes:
         send_id: The id the send shall have, if somebody must know it before.
         to_email: Where it goes, trimmed and lower-cased, if not to the person's own address.
+        gap: The least time since the last message of the same origin to this person.
     """
 
     contact_id: UUID
@@ -46,6 +48,7 @@ class SendRequest:
     from_email: str | None = None
     reply_to: tuple[str, ...] = ()
     skip_preferences: bool = False
+    gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def queue_email(request: SendRequest, *, now: datetime) -> Decision:
     contact = Contact.objects.get(id=consent.contact_id)
     send = _new_send(request, contact, to_email=request.to_email or consent.email or "", now=now)
     links: dict[str, UUID] = {}
-    reason = blocked(consent, send, now=now)
+    reason = blocked(consent, send, now=now) or _too_soon(send, request.gap, now)
     if reason is None:
         links = _write(send, request, contact)
     else:
@@ -127,6 +130,16 @@ def _new_send(request: SendRequest, contact: Contact, *, to_email: str, now: dat
         send_after=now,
         created_at=now,
     )
+
+
+def _too_soon(send: EmailSend, gap: timedelta, now: datetime) -> Reason | None:
+    """Keep the least time between two messages of one origin. What is transactional neither waits nor is waited for."""
+    if not gap or send.category == TRANSACTIONAL:
+        return None
+    last = last_of_origin(
+        contact_id=send.contact_id, origin=send.origin, origin_id=send.origin_id, without=TRANSACTIONAL
+    )
+    return Reason.GAP if is_too_soon(last, gap=gap, now=now) else None
 
 
 def _write(send: EmailSend, request: SendRequest, contact: Contact) -> dict[str, UUID]:
