@@ -24,6 +24,7 @@ CONTACT = component(
             "externalId": NULLABLE_TEXT,
             "email": NULLABLE_TEXT,
             "anonymousId": NULLABLE_TEXT,
+            "timezone": NULLABLE_TEXT,
             "properties": {"type": "object"},
             **dict.fromkeys(["firstSeenAt", "lastSeenAt", "createdAt", "updatedAt"], TIME),
         },
@@ -63,6 +64,10 @@ UPSERT = documented(
                     "description": "Merged into the contact's, name by name; a null removes the property.",
                 },
                 "lists": {"type": ["object", "null"], "additionalProperties": {"type": "boolean"}},
+                "timezone": {
+                    "type": ["string", "null"],
+                    "description": "Where their clocks stand, as an IANA name like Europe/Berlin; their own word.",
+                },
             },
         },
         {

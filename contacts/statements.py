@@ -36,19 +36,22 @@ READ_LIVING = f"""{CHAIN}
     select chain.start, c.id
     from chain cross join lateral (select * from contacts_contact c where c.id = chain.id offset 0) c
     where chain.merged_into_id is null and c.deleted_at is null"""  # noqa: S608 - made of constants
-# What the survivor says about itself wins; the absorbed fills what is missing.
-GROW = """
+# What the survivor says about itself wins; the absorbed fills what is missing. A person's word wins over a guess.
+KNOWS_BETTER = """a.timezone is not null and (s.timezone is null or (
+        s.timezone_source in ('posthog_timezone', 'posthog_geoip')
+        and coalesce(a.timezone_source, '') not in ('posthog_timezone', 'posthog_geoip')))"""
+GROW = f"""
     update contacts_contact s set
         external_id = coalesce(s.external_id, a.external_id),
         email = coalesce(s.email, a.email),
         anonymous_id = coalesce(s.anonymous_id, a.anonymous_id),
-        timezone = coalesce(s.timezone, a.timezone),
-        timezone_source = case when s.timezone is null then a.timezone_source else s.timezone_source end,
+        timezone = case when {KNOWS_BETTER} then a.timezone else s.timezone end,
+        timezone_source = case when {KNOWS_BETTER} then a.timezone_source else s.timezone_source end,
         properties = a.properties || s.properties,
         first_seen_at = least(s.first_seen_at, a.first_seen_at),
         last_seen_at = greatest(s.last_seen_at, a.last_seen_at),
         updated_at = %s
-    from contacts_contact a where s.id = %s and a.id = %s"""
+    from contacts_contact a where s.id = %s and a.id = %s"""  # noqa: S608 - made of constants
 # Everybody who is one person: up to the survivor, and down from there.
 READ_FAMILY = """
     with recursive up as (

@@ -32,7 +32,10 @@ class ContactViewSet(ViewSet):
     def upsert(self, request: Request) -> Response:
         """Create somebody or write what is said about them."""
         asked = decode_upsert(json_body(request))
-        found = written(lambda: identify(keys=asked.keys, patch=asked.patch, lists=asked.lists), bounds_its_waits=True)
+        found = written(
+            lambda: identify(keys=asked.keys, patch=asked.patch, lists=asked.lists, timezone=asked.timezone),
+            bounds_its_waits=True,
+        )
         return Response(identified_body(found))
 
     @FIND

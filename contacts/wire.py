@@ -11,7 +11,8 @@ from contacts.models import Contact
 from contacts.rules import Keys, keys_of
 from hogsend.api.decoding import decode_body, fields_refused
 from hogsend.api.errors import ApiError
-from hogsend.lib.fields import MAX_ID, check_address, check_patch, check_text
+from hogsend.lib.fields import MAX_ID, InvalidFieldError, check_address, check_patch, check_text
+from hogsend.lib.localtime import zone_or_none
 from hogsend.lib.wire import wire_time
 
 NO_IDENTITY = "email or userId is required (or anonymousId): say whose contact this is."
@@ -31,6 +32,7 @@ class ContactBody(NamesBody, rename="camel"):
 
     properties: dict[str, msgspec.Raw] | None = None
     lists: dict[str, bool] | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Upsert:
     keys: Keys
     patch: Mapping[str, Any] | None
     lists: Mapping[str, bool] | None
+    timezone: str | None = None
 
 
 _contact = msgspec.json.Decoder(ContactBody)
@@ -54,7 +57,8 @@ def decode_upsert(body: bytes) -> Upsert:
         raise ApiError(400, NO_IDENTITY, [{"path": [], "code": "missing_identity", "message": NO_IDENTITY}])
     with fields_refused():
         check_patch(read.properties, field="properties")
-    return Upsert(keys, read.properties, read.lists)
+        zone = _zone(read.timezone)
+    return Upsert(keys, read.properties, read.lists, zone)
 
 
 def decode_names(body: bytes) -> Keys:
@@ -74,6 +78,7 @@ def contact_body(contact: Contact) -> dict[str, Any]:
         "externalId": contact.external_id,
         "email": contact.email,
         "anonymousId": contact.anonymous_id,
+        "timezone": contact.timezone,
         "properties": contact.properties,
         "firstSeenAt": wire_time(contact.first_seen_at),
         "lastSeenAt": wire_time(contact.last_seen_at),
@@ -97,3 +102,12 @@ def _keys(user_id: str | None, email: str | None, anonymous_id: str | None) -> K
         check_text(keys.anonymous, field="anonymousId", limit=MAX_ID)
         check_address(keys.email)
     return keys
+
+
+def _zone(name: str | None) -> str | None:
+    if name is None or not name.strip():
+        return None
+    zone = zone_or_none(name)
+    if zone is None:
+        raise InvalidFieldError("timezone must be an IANA name like Europe/Berlin.", path=["timezone"])
+    return zone.key

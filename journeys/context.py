@@ -12,11 +12,12 @@ from journeys.effects import Effects
 from journeys.journal import Journal
 from journeys.queries import event_count, journey_past
 from journeys.rules import storable
+from journeys.scheduling import Scheduling
 from journeys.waits import Waits
 from preferences.queries import consent_of
 
 
-class Context(Waits, Effects):
+class Context(Waits, Effects, Scheduling):
     """Waits, reads and ends of one run. Every answer is recorded: a replay gets the same one.
 
     Attributes:

@@ -28,9 +28,11 @@ from contacts.actions.resolve import (
     resolve_among,
     resolve_contacts,
 )
+from contacts.actions.timezone import GUESSES, set_contact_timezone
 from contacts.actions.undo import undo_merge
 
 __all__ = [
+    "GUESSES",
     "ContactRequest",
     "Erased",
     "Facts",
@@ -55,5 +57,6 @@ __all__ = [
     "resolve_among",
     "resolve_contacts",
     "rows_moved",
+    "set_contact_timezone",
     "undo_merge",
 ]

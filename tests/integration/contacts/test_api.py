@@ -178,3 +178,19 @@ def test_two_property_patches_at_once_both_survive(api_key):
         assert set(pool.map(patch, range(8))) == {200}
     someone.refresh_from_db()
     assert someone.properties == {f"p{number}": number for number in range(8)}
+
+
+def test_a_time_zone_is_the_persons_own_word(call):
+    someone = ada()
+    assert call("PUT", body={"userId": "ada", "timezone": " europe/rome "})[0] == 200
+    assert call("PUT", body={"userId": "ada", "timezone": None, "properties": {"plan": "pro"}})[0] == 200
+    someone.refresh_from_db()
+    assert (someone.timezone, someone.timezone_source) == ("Europe/Rome", "user")
+    assert call("GET", "/v1/contacts/find", userId="ada")[1]["contacts"][0]["timezone"] == "Europe/Rome"
+
+
+def test_what_is_no_time_zone_is_refused_and_writes_nothing(call):
+    status, answer = call("PUT", body={"userId": "eve", "timezone": "Mars"})
+    assert (status, answer["details"][0]["path"]) == (400, ["timezone"])
+    assert call("PUT", body={"userId": "eve", "timezone": 7})[0] == 400
+    assert Contact.objects.count() == 0
