@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from emails.queries import email_history
 from journeys.answers import EmailHistory, HasEvent, JourneyHistory, User
 from journeys.definitions import Journey
+from journeys.deploys import Deploys
 from journeys.effects import Effects
 from journeys.journal import Journal
 from journeys.queries import event_count, journey_past
@@ -17,7 +18,7 @@ from journeys.waits import Waits
 from preferences.queries import consent_of
 
 
-class Context(Waits, Effects, Scheduling):
+class Context(Waits, Effects, Scheduling, Deploys):
     """Waits, reads and ends of one run. Every answer is recorded: a replay gets the same one.
 
     Attributes:

@@ -1,10 +1,11 @@
 """What an adopter declares: a journey, when it begins, for whom, and what ends it early."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from hogsend.lib.playable import fault_of
 from hogsend.lib.registry import Registry, Source
 from journeys.fingerprint import code_hash
 from journeys.rules import EntryLimit
+from journeys.versions import fault_of_versions
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -58,6 +60,8 @@ class Journey:
     category: str | None
     run: "Callable[[User, Context], object]"
     source: Source
+    version: int = 1
+    keep: "Mapping[int, Callable[[User, Context], object]]" = field(default_factory=dict)
     bucket: Bucket | None = None
     reaction: Reaction | None = None
 
@@ -69,6 +73,22 @@ class Journey:
     @cached_property
     def code_hash(self) -> str:
         """Sixty-four hexadecimal digits that change when the journey's behaviour does; comments do not count."""
+        return self._hash_of(self.run)
+
+    @cached_property
+    def _kept_hashes(self) -> dict[int, str]:
+        return {version: self._hash_of(run) for version, run in self.keep.items()}
+
+    def code_hash_of(self, version: int) -> str:
+        """Return the ``code_hash`` of a version; empty if it is neither the current one nor kept."""
+        return self.code_hash if version == self.version else self._kept_hashes.get(version, "")
+
+    @cached_property
+    def functions(self) -> "Mapping[int, Callable[[User, Context], object]]":
+        """Which function runs play, by the version under which they began."""
+        return {**self.keep, self.version: self.run}
+
+    def _hash_of(self, run: "Callable[[User, Context], object]") -> str:
         behaviour = [
             self.trigger,
             [condition.as_data() for condition in self.where],
@@ -76,7 +96,7 @@ class Journey:
             [[rule.event, [condition.as_data() for condition in rule.where]] for rule in self.exit_on],
             [self.suppress, self.category],
         ]
-        return code_hash(cast("FunctionType", self.run), behaviour)
+        return code_hash(cast("FunctionType", run), behaviour)
 
     @property
     def is_wanted(self) -> bool:
@@ -112,6 +132,8 @@ def journey(
     suppress: timedelta = timedelta(0),
     enabled: bool = True,
     category: str | None = None,
+    version: int = 1,
+    keep: "Mapping[int, Callable[[User, Context], object]]" = MappingProxyType({}),
 ) -> "Callable[[Callable[[User, Context], object]], Journey]":
     """Declare the decorated function ``run(user, ctx)`` as a journey.
 
@@ -127,6 +149,8 @@ def journey(
         suppress: The least time between two mails of this journey to one person.
         enabled: False keeps everybody from entering; runs that have begun go on.
         category: What people can opt out of, for all mails of this journey; if not given, each mail's own.
+        version: Which version of the journey the function is. Raise it to let new people take another way.
+        keep: The functions of earlier versions, which people go on with who entered under them: ``{1: run_v1}``.
 
     Raises InvalidJourneyError, ConditionError, or DuplicateIdError when the id is taken.
 
@@ -140,6 +164,7 @@ def journey(
 
     def declare(run: "Callable[[User, Context], object]") -> Journey:
         _check_run(run, id)
+        _check_versions(version, keep, id)
         declared = Journey(
             id=id,
             trigger=_event_name(trigger, f"The journey {id!r}"),
@@ -154,6 +179,8 @@ def journey(
             category=category,
             run=run,
             source=Source(run.__code__.co_filename, run.__code__.co_firstlineno),
+            version=version,
+            keep=MappingProxyType(dict(keep)),
         )
         registry.add(id, declared, declared.source)
         return declared
@@ -167,6 +194,11 @@ def journey(
 
 def _check_run(run: object, journey_id: str) -> None:
     if fault := fault_of(run):
+        raise InvalidJourneyError(f"The journey {journey_id!r} {fault}.")
+
+
+def _check_versions(version: object, keep: object, journey_id: str) -> None:
+    if fault := fault_of_versions(version, keep):
         raise InvalidJourneyError(f"The journey {journey_id!r} {fault}.")
 
 

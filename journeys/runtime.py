@@ -3,6 +3,7 @@
 import os
 import socket
 import traceback
+from collections import Counter
 from contextvars import copy_context
 from enum import StrEnum
 from typing import Final
@@ -12,12 +13,15 @@ from django.db import connection
 
 from journeys.actions.end import complete_run, fail_run
 from journeys.actions.lease import Delay, Due, Lease, claim_due, database_now, push_back, release_lease, take_lease
+from journeys.actions.record import Step
 from journeys.control import DatabaseAway, JourneyExited, LeaseLost, StepLimitReached, Suspend
 from journeys.definitions import Journey, index
+from journeys.deploys import DRIFT, absence_of, drift_of
 from journeys.heartbeat import heartbeat
 from journeys.journal import DATABASE_ERRORS, Journal
+from journeys.models import StepStatus
 from journeys.reactions import context_of
-from journeys.rules import MAX_CRASHES, MAX_STEPS, retry_after, storable
+from journeys.rules import MAX_CRASHES, MAX_STEPS, retry_after, storable, to_json
 from journeys.sending import Stage, stage
 
 TRACE_LENGTH: Final = 10_000
@@ -43,12 +47,14 @@ def advance_due(*, limit: int) -> int:
     """Claim up to ``limit`` wakeups that are due and advance their runs; return how many runs were due."""
     now = database_now()
     due = claim_due(now=now, limit=limit)
-    parked = [Delay(one, now + retry_after(one.attempts), why) for one in due if (why := _absence(one.journey_id))]
+    absences = [absence_of(one.journey_id, one.version) for one in due]
+    parked = [Delay(one, now + retry_after(one.attempts), why) for one, why in zip(due, absences, strict=True) if why]
     if parked:
-        log.warning("journeys.parked", runs=len(parked), journey_ids=sorted({delay.due.journey_id for delay in parked}))
+        told = Counter(f"{delay.due.journey_id} v{delay.due.version}" for delay in parked)
+        log.warning("journeys.parked", runs=len(parked), journeys=dict(told))
         push_back(parked)
-    for one in due:
-        if not _absence(one.journey_id):
+    for one, absent in zip(due, absences, strict=True):
+        if not absent:
             advance_run(one)
     return len(due)
 
@@ -69,20 +75,9 @@ def advance_run(due: Due) -> Outcome:
         return Outcome.BROKEN
 
 
-def _absence(journey_id: str) -> str:
-    """Say why a journey cannot be played here, or nothing."""
-    known = index().by_id.get(journey_id)
-    if known is None:
-        return f"The journey {journey_id!r} is not in the code that runs here; put it back, or cancel the run."
-    if known.is_wanted:
-        return ""
-    left_out = "ENABLED_JOURNEYS" if known.bucket is None else "ENABLED_BUCKETS"
-    return f"{left_out} leaves out {known.bucket_id or journey_id!r}; add it, and the run goes on."
-
-
 def _advance(journey: Journey, lease: Lease, due: Due) -> Outcome:
     with heartbeat().watch(lease) as pulse:
-        journal = Journal(lease, due, pulse, same_code=lease.code_hash == journey.code_hash)
+        journal = Journal(lease, due, pulse, same_code=lease.code_hash == journey.code_hash_of(due.version))
         try:
             return _play(journey, journal, due)
         except SIGNALS:
@@ -97,7 +92,7 @@ def _play(journey: Journey, journal: Journal, due: Due) -> Outcome:
         log.error("journeys.crash_loop", run_id=str(lease.run_id), journey_id=journey.id)
         trace = f"crash_loop: {lease.crash_count} workers in a row died while they advanced this run, without progress."
         return _fail(journey, journal, error="crash_loop", trace=trace)
-    error = _call(journey, journal)
+    error = call_journey(journey, journal, version=due.version)
     if journal.ended is not None:
         return _ended(journey, journal, due)
     if isinstance(error, DATABASE_ERRORS):
@@ -106,19 +101,29 @@ def _play(journey: Journey, journal: Journal, due: Due) -> Outcome:
         log.warning("journeys.failed", run_id=str(lease.run_id), journey_id=journey.id, error=repr(error))
         trace = "".join(traceback.format_exception(error))[-TRACE_LENGTH:]
         return _fail(journey, journal, error=f"{type(error).__name__}: {error}", trace=trace)
-    if journal.unvisited():
-        log.info("journeys.drift", run_id=str(lease.run_id), journey_id=journey.id, steps=journal.unvisited())
-    journal.insist(lambda: complete_run(lease, journal.notes, journey_id=journey.id))
+    steps = [*journal.notes, *_drift(journey, journal)]
+    journal.insist(lambda: complete_run(lease, steps, journey_id=journey.id))
     return Outcome.COMPLETED
 
 
-def _call(journey: Journey, journal: Journal) -> Exception | None:
-    """Call the journey's function; return what it raised. Signals are found in ``journal.ended``."""
+def _drift(journey: Journey, journal: Journal) -> list[Step]:
+    """Return the step that keeps which recorded ones the finished run did not meet, if there are any."""
+    dropped = drift_of(journal.unvisited())
+    if not dropped:
+        return []
+    log.warning("journeys.drift", run_id=str(journal.lease.run_id), journey_id=journey.id, steps=dropped)
+    told, now = to_json(dropped, what="The drift"), journal.now()
+    # Beyond the numbers that a journey's own steps can have: it fits into a journal that is full.
+    return [Step(MAX_STEPS + 1, DRIFT, DRIFT, StepStatus.DONE, told, None, now, now)]
+
+
+def call_journey(journey: Journey, journal: Journal, *, version: int) -> Exception | None:
+    """Call the function of a journey's version; return what it raised. Signals are found in ``journal.ended``."""
 
     def run() -> None:
         context = context_of(journal, journey)
         stage.set(Stage(journal, journey, context.user))
-        journey.run(context.user, context)
+        journey.functions[version](context.user, context)
 
     error: Exception | None = None
     try:

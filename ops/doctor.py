@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django_celery_beat.models import PeriodicTask
 
 from hogsend.celery import BEAT
+from journeys.queries import ParkedRuns, parked_runs
 from ops.queries import Condition, condition
 
 MAILBOX = "emails.mailbox.MailboxBackend"
@@ -49,11 +50,13 @@ def problem(part: str, sentence: str) -> Finding:
 def examine() -> list[Finding]:
     """Examine this process's own installation."""
     found = condition()
+    can_read = found.database.up and not found.tracks["engine"].pending
     return [
         *_engines(found),
         *(_migrations(found) if found.database.up else []),
         _worker(found),
-        *([_beat(found)] if found.database.up and not found.tracks["engine"].pending else []),
+        *([_beat(found)] if can_read else []),
+        *(_journeys() if can_read else []),
         _mail(),
         *([_outbox()] if settings.EMAIL_BACKEND == MAILBOX else []),
         _public_url(),
@@ -141,6 +144,18 @@ def _beat(found: Condition) -> Finding:
     if found.worker_seen_at is None:
         return warning("beat", "The schedules are there; whether beat rings cannot be told while no worker answers it.")
     return ok("beat", f"Rings {len(BEAT)} schedules; the workers' sign of life comes from it.")
+
+
+def _journeys() -> list[Finding]:
+    parked = parked_runs()
+    if not parked:
+        return [ok("journeys", "Every live run can be played by the code that is here.")]
+    return [(warning if one.is_left_out else problem)("journeys", _standing_still(one)) for one in parked]
+
+
+def _standing_still(one: ParkedRuns) -> str:
+    runs = "1 run stands" if one.runs == 1 else f"{one.runs:,} runs stand"
+    return f"{runs} still, the first since {one.standing_since:%Y-%m-%d %H:%M} UTC. {one.why}"
 
 
 def _mail() -> Finding:

@@ -17,13 +17,13 @@ from journeys.statements import affect, fetch
 INSERT = """
     with entered as (
         insert into journeys_journeyrun (
-            id, contact_id, journey_id, trigger_event_id, context, entry_number, code_hash, created_at, progressed_at,
-            status, node, lease_token, lease_owner, crash_count, error, exit_reason
+            id, contact_id, journey_id, trigger_event_id, context, entry_number, code_hash, version,
+            created_at, progressed_at, status, node, lease_token, lease_owner, crash_count, error, exit_reason
         )
         select candidate.*, %(now)s, %(now)s, 'active', 'start', 0, '', 0, '', ''
         from unnest(
             %(id)s::uuid[], %(contact)s::uuid[], %(journey)s::text[], %(event)s::uuid[],
-            %(context)s::jsonb[], %(entry)s::int[], %(code)s::text[]
+            %(context)s::jsonb[], %(entry)s::int[], %(code)s::text[], %(version)s::int[]
         ) as candidate
         on conflict do nothing
         returning id
@@ -102,6 +102,7 @@ def _begin(entering: list[tuple[Candidate, int]], now: datetime) -> list[tuple[C
         "context": array(json.dumps(scalars(candidate.event.properties)) for candidate, _ in entering),
         "entry": array(entry_number for _, entry_number in entering),
         "code": array(candidate.journey.code_hash for candidate, _ in entering),
+        "version": array(candidate.journey.version for candidate, _ in entering),
     }
     begun = {run_id for (run_id,) in fetch(INSERT, values)}
     if begun:

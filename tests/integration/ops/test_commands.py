@@ -196,7 +196,7 @@ def test_the_doctor_finds_nothing_where_nothing_ails(well: None, capsys) -> None
 
     assert fine
     assert set(levels.values()) == {"ok"}
-    assert " ".join(levels) == "database redis migrations worker beat mail outbox public url secret key"
+    assert " ".join(levels) == "database redis migrations worker beat journeys mail outbox public url secret key"
 
 
 def test_the_doctor_misses_workers_schedules_and_redis(well: None, capsys, settings, tmp_path) -> None:

@@ -70,6 +70,16 @@ def test_a_period_is_24_hours_when_none_is_given():
         ({"exit_on": [5]}, "needs the exact name of an event"),
         ({"suppress": -hours(1)}, "write a duration"),
         ({"suppress": 3}, "write a duration"),
+        ({"version": 0}, "The journey 'welcome' has version=0; give a whole number from 1 on."),
+        ({"version": "2"}, "give a whole number from 1 on"),
+        ({"version": True}, "give a whole number from 1 on"),
+        ({"version": 2**31}, "give a whole number from 1 on"),
+        ({"keep": [1]}, "write keep={1: run_v1}"),
+        ({"version": 2, "keep": {0: lambda user, ctx: None}}, "keeps the version 0"),
+        ({"version": 2, "keep": {"1": lambda user, ctx: None}}, "keeps the version '1'"),
+        ({"version": 2, "keep": {2: lambda user, ctx: None}}, "keeps version 2, which is the current one"),
+        ({"version": 2, "keep": {1: lambda user: None}}, "keeps a version 1 that must take two arguments"),
+        ({"version": 2, "keep": {1: "run_v1"}}, "keeps a version 1 that needs a function"),
     ],
 )
 def test_a_mistake_in_a_declaration_is_refused_with_a_sentence(mistake, sentence):
@@ -83,6 +93,51 @@ def test_a_mistake_in_a_declaration_is_refused_with_a_sentence(mistake, sentence
 def test_a_condition_that_means_nothing_is_refused_with_the_name_of_the_journey():
     with pytest.raises(ConditionError, match=r"The journey 'welcome': .*takes a number"):
         declare(where={"type": "property", "property": "p", "operator": "gt", "value": "5"})
+
+
+def test_a_journey_is_at_version_1_and_keeps_nothing_unless_it_says_so():
+    def run_v1(user, ctx):
+        pass
+
+    first, third = declare(), declare(id="third", version=3, keep={1: run_v1})
+
+    assert (first.version, dict(first.keep), set(first.functions)) == (1, {}, {1})
+    assert (third.version, dict(third.keep)) == (3, {1: run_v1})
+    assert third.functions == {1: run_v1, 3: third.run}
+
+
+def test_what_a_journey_keeps_cannot_be_changed_later():
+    def run_v1(user, ctx):
+        pass
+
+    kept = {1: run_v1}
+    journey = declare(version=2, keep=kept)
+
+    kept.clear()
+
+    assert dict(journey.keep) == {1: run_v1}
+    with pytest.raises(TypeError):
+        journey.keep[1] = run_v1
+
+
+def test_each_version_has_a_hash_of_its_own():
+    journey = declare(version=2, keep={1: altered})
+
+    assert journey.code_hash_of(2) == journey.code_hash
+    assert journey.code_hash_of(1) not in ("", journey.code_hash)
+    assert journey.code_hash_of(3) == ""
+
+
+def test_a_kept_function_hashes_as_it_did_when_it_was_the_journey_itself():
+    before = journey(id="before", trigger="go")(plain)
+
+    after = journey(id="after", trigger="go", version=2, keep={1: plain})(altered)
+
+    assert after.code_hash_of(1) == before.code_hash
+
+
+def test_a_version_may_be_lower_than_a_kept_one_when_a_deploy_is_taken_back():
+    assert set(declare(version=1, keep={2: plain}).functions) == {1, 2}
 
 
 def one_argument(user):
