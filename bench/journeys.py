@@ -107,7 +107,7 @@ def _without_pool() -> None:
     from django.db import connection  # noqa: PLC0415 - see above
 
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]
     connection.settings_dict["OPTIONS"].pop("pool", None)
 
 

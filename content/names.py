@@ -3,8 +3,33 @@
 from typing import Final
 
 USER_CREATED: Final = "user.created"
+USER_ACTIVATED: Final = "user.activated"
+USER_DORMANCY_DETECTED: Final = "user.dormancy_detected"
+USER_SUPPRESSED: Final = "user.suppressed"
 USER_DELETED: Final = "user.deleted"
+
 APP_ACTIVE: Final = "app.active"
+SESSION_COMPLETED: Final = "session.completed"
 KEY_ACTION: Final = "key.action"
 FEATURE_USED: Final = "feature.used"
+SETUP_COMPLETED: Final = "setup.completed"
+VALUE_DELIVERED: Final = "value.delivered"
+MILESTONE_REACHED: Final = "milestone.reached"
+NPS_SUBMITTED: Final = "nps.submitted"
+
+TRIAL_STARTED: Final = "trial.started"
+USAGE_MILESTONE_REACHED: Final = "usage.milestone_reached"
+PAID_FEATURE_ATTEMPTED: Final = "paid_feature.attempted"
+CHECKOUT_ABANDONED: Final = "checkout.abandoned"
+CHECKOUT_COMPLETED: Final = "checkout.completed"
+SUBSCRIPTION_CREATED: Final = "subscription.created"
+SUBSCRIPTION_CANCELLED: Final = "subscription.cancelled"
+PAYMENT_FAILED: Final = "payment.failed"
+PAYMENT_SUCCEEDED: Final = "payment.succeeded"
 ORDER_COMPLETED: Final = "order.completed"
+
+TEST_SIGNUP: Final = "test.signup"
+JOURNEY_WELCOME_FIRED: Final = "journey.welcome_fired"
+JOURNEY_PRO_PATH: Final = "journey.pro_path"
+JOURNEY_FREE_PATH: Final = "journey.free_path"
+JOURNEY_COMPLETED: Final = "journey.completed"

@@ -13,5 +13,5 @@ went_dormant = Bucket(
 @went_dormant.on("dwell", after=days(30))
 def invite_back(user: User, ctx: ReactionContext) -> None:
     """Write once to those who stay away for a month more."""
-    send_email(user, "come-back")
+    send_email(user, "reactivation-final-nudge")
     ctx.checkpoint("invited")

@@ -1,61 +1,53 @@
 import pytest
-from django.core.checks import run_checks
 
 from content import names
+from content.journeys.welcome import activation_welcome
 from hogsend.authoring import days, hours
-from journeys.definitions import registry
+from journeys.testing import play
+
+pytestmark = pytest.mark.django_db
 
 
-def test_who_does_not_get_going_is_nudged_and_then_invited(ada):
-    ada.does(names.USER_CREATED)
-    assert ada.mails == ["welcome"]
+def test_who_does_not_get_going_is_nudged_and_then_invited():
+    story = play(activation_welcome)
+    assert story.sent == ["welcome"]
 
-    ada.waits(days(2))
-    assert ada.mails == ["welcome", "activation-nudge"]
+    story.after(days(2))
+    assert story.sent == ["welcome", "activation-nudge"]
 
-    ada.waits(days(2))
-    assert ada.mails == ["welcome", "activation-nudge", "activation-community"]
-    assert ada.status("activation-welcome") == "completed"
-
-
-def test_who_uses_a_feature_is_invited_without_a_nudge(ada):
-    ada.does(names.USER_CREATED)
-    ada.does(names.FEATURE_USED, feature="export")
-
-    ada.waits(days(2))
-
-    assert ada.mails == ["welcome", "activation-community"]
-    assert ada.status("activation-welcome") == "completed"
+    story.after(days(2)).replay()
+    assert story.sent == ["welcome", "activation-nudge", "activation-community"]
+    assert story.status == "completed"
 
 
-def test_nothing_comes_early(ada):
-    ada.does(names.USER_CREATED)
+def test_who_uses_a_feature_is_shown_more_instead():
+    story = play(activation_welcome).does(names.FEATURE_USED, feature="export").after(days(4))
 
-    ada.waits(days(2) - hours(1))
-
-    assert ada.mails == ["welcome"]
+    assert story.sent == ["welcome", "activation-advanced", "activation-community"]
 
 
-def test_who_leaves_gets_no_more_mail(ada):
-    ada.does(names.USER_CREATED)
-    ada.does(names.USER_DELETED)
+def test_nothing_comes_early():
+    story = play(activation_welcome).after(days(2) - hours(1))
 
-    ada.waits(days(30))
-
-    assert ada.mails == ["welcome"]
-    assert ada.status("activation-welcome") == "exited"
+    assert story.sent == ["welcome"]
+    assert story.waits_for.label == "settled-in"
 
 
-def test_nobody_is_welcomed_twice(ada):
-    ada.does(names.USER_CREATED)
-    ada.does(names.USER_CREATED)
+def test_who_leaves_gets_no_more_mail():
+    story = play(activation_welcome).does(names.USER_DELETED).after(days(30))
 
-    ada.waits(days(30))
-
-    assert ada.mails.count("welcome") == 1
+    assert (story.sent, story.status) == (["welcome"], "exited")
 
 
-@pytest.mark.parametrize("journey_id", ["activation-welcome", "first-order"])
-def test_the_journeys_are_found_and_have_nothing_to_complain_about(journey_id):
-    assert journey_id in registry
-    assert [message for message in run_checks() if message.id.startswith("journeys.")] == []
+def test_nobody_is_welcomed_twice():
+    story = play(activation_welcome).after(days(30)).again()
+
+    assert story.skipped == "already_entered_once"
+    assert story.sent.count("welcome") == 1
+
+
+def test_the_first_mail_leads_to_the_workspace():
+    [mail] = play(activation_welcome).mailbox
+
+    assert mail.subject.startswith("Welcome to ")
+    assert "https://example.com/start" in mail.links

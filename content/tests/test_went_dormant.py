@@ -35,10 +35,10 @@ def test_who_stays_away_for_a_month_more_gets_one_mail(ada):
     assert ada.mails == []
 
     ada.waits(days(1))
-    assert ada.mails == ["come-back"]
+    assert ada.mails == ["reactivation-final-nudge"]
 
     ada.waits(days(365))
-    assert ada.mails == ["come-back"]
+    assert ada.mails == ["reactivation-final-nudge"]
 
 
 def test_who_comes_back_in_time_gets_none(ada):
@@ -59,4 +59,4 @@ def test_every_absence_counts_anew(ada):
         ada.waits(days(7))
         ada.waits(days(30))
 
-    assert ada.mails == ["come-back"] * 2
+    assert ada.mails == ["reactivation-final-nudge"] * 2

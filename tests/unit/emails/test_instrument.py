@@ -4,7 +4,8 @@ from uuid import UUID
 import mrml
 import pytest
 
-from emails.instrument import address_in, instrument
+from emails.instrument import instrument
+from emails.places import address_in
 
 SEND = UUID("0190a000-0000-7000-8000-000000000001")
 CLICK = re.compile(r"https://api\.example/v1/t/c/([0-9a-f-]{36})")
