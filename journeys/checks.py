@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from django.core.checks import CheckMessage, Error
@@ -20,11 +20,11 @@ MADE_OF_PARTS: Final = frozenset({"days", "hours", "minutes", "seconds", "timede
 
 def check_journeys(**_: Any) -> list[CheckMessage]:
     """Report what a journey sends that does not exist, what a replay could not find again, and what it could not do."""
-    return [message for journey in registry for message in _check(journey)]
+    return [message for journey in registry for run in journey.functions.values() for message in _check(journey, run)]
 
 
-def _check(journey: Journey) -> Iterator[CheckMessage]:
-    code = code_of(journey.run)
+def _check(journey: Journey, run: Callable[..., object]) -> Iterator[CheckMessage]:
+    code = code_of(run)
     if code is None:  # typed into a shell: there is no file to read
         return
     marks = [call for call in calls(code) if _is_mark(code, call)]

@@ -312,3 +312,13 @@ def test_steps_in_finally_or_in_a_transaction_are_found():
     assert [message.id for message in messages] == ["journeys.E005", "journeys.E006"]
     assert "put the step after the `try`" in messages[0].hint
     assert "a rollback would undo" in messages[1].hint.lower()
+
+
+def test_a_function_that_is_kept_for_those_on_the_way_is_checked_as_well():
+    def earlier(user, ctx):
+        send_email(user, "no-such-mail")
+
+    with registry.scratch():
+        registry._items.clear()
+        journey(id="kept", trigger="go", version=2, keep={1: earlier})(lambda user, ctx: None)
+        assert [message.id for message in check_journeys()] == ["journeys.E001"]
