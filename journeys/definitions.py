@@ -1,12 +1,11 @@
 """What an adopter declares: a journey, when it begins, for whom, and what ends it early."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 
@@ -14,33 +13,27 @@ from buckets.definitions import Bucket
 from buckets.reactions import Reaction
 from conditions.property import PropertyCondition
 from conditions.reading import Where, property_conditions
-from conditions.tree import ConditionError
-from hogsend.lib.playable import fault_of
 from hogsend.lib.registry import Registry, Source
 from journeys.fingerprint import code_hash
 from journeys.rules import EntryLimit
-from journeys.versions import fault_of_versions
+from journeys.validation import (
+    ExitRule,
+    entry_limit_of,
+    entry_period_of,
+    event_name,
+    exit_rules_of,
+    require_id,
+    require_playable,
+    require_versions,
+    suppress_of,
+    where_of,
+)
 
 if TYPE_CHECKING:
     from types import FunctionType
 
     from journeys.answers import User
     from journeys.context import Context
-
-JOURNEY_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-DEFAULT_PERIOD: Final = timedelta(hours=24)
-
-
-class InvalidJourneyError(ValueError):
-    """A journey is declared in a way that cannot work; the message says what to change."""
-
-
-@dataclass(frozen=True)
-class ExitRule:
-    """An event that ends a run early, perhaps only when its properties fit."""
-
-    event: str
-    where: tuple[PropertyCondition, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,7 +109,7 @@ def exit_rule(event: str, *, where: Where = ()) -> ExitRule:
         >>> exit_rule("plan.changed", where=prop("plan").eq("paid")).event
         'plan.changed'
     """
-    return ExitRule(_event_name(event, "An exit rule"), property_conditions(where))
+    return ExitRule(event_name(event, "An exit rule"), property_conditions(where))
 
 
 def journey(
@@ -163,18 +156,18 @@ def journey(
     """
 
     def declare(run: "Callable[[User, Context], object]") -> Journey:
-        _check_run(run, id)
-        _check_versions(version, keep, id)
+        require_playable(run, id)
+        require_versions(version, keep, id)
         declared = Journey(
             id=id,
-            trigger=_event_name(trigger, f"The journey {id!r}"),
+            trigger=event_name(trigger, f"The journey {id!r}"),
             name=name or id,
             description=description,
-            where=_where(where, id),
-            entry_limit=_entry_limit(entry_limit, id),
-            entry_period=_entry_period(entry_limit, entry_period, id),
-            exit_on=_exit_rules(exit_on, id),
-            suppress=_suppress(suppress, id),
+            where=where_of(where, id),
+            entry_limit=entry_limit_of(entry_limit, id),
+            entry_period=entry_period_of(entry_limit, entry_period, id),
+            exit_on=exit_rules_of(exit_on, id),
+            suppress=suppress_of(suppress, id),
             enabled=enabled,
             category=category,
             run=run,
@@ -185,71 +178,8 @@ def journey(
         registry.add(id, declared, declared.source)
         return declared
 
-    if not isinstance(id, str) or not JOURNEY_ID.fullmatch(id):
-        raise InvalidJourneyError(
-            f"The journey id {id!r} is not usable; take letters, digits and, after the first, also '.', '_' and '-'."
-        )
+    require_id(id)
     return declare
-
-
-def _check_run(run: object, journey_id: str) -> None:
-    if fault := fault_of(run):
-        raise InvalidJourneyError(f"The journey {journey_id!r} {fault}.")
-
-
-def _check_versions(version: object, keep: object, journey_id: str) -> None:
-    if fault := fault_of_versions(version, keep):
-        raise InvalidJourneyError(f"The journey {journey_id!r} {fault}.")
-
-
-def _event_name(name: object, owner: str) -> str:
-    if not isinstance(name, str) or not name.strip() or name != name.strip():
-        raise InvalidJourneyError(f"{owner} needs the exact name of an event, like 'user.created'; it got {name!r}.")
-    return name
-
-
-def _where(where: Where, journey_id: str) -> tuple[PropertyCondition, ...]:
-    try:
-        return property_conditions(where)
-    except ConditionError as error:
-        raise ConditionError(f"The journey {journey_id!r}: {error}") from None
-
-
-def _entry_limit(value: str, journey_id: str) -> EntryLimit:
-    try:
-        return EntryLimit(value)
-    except ValueError:
-        options = ", ".join(repr(option.value) for option in EntryLimit)
-        raise InvalidJourneyError(f"The entry_limit of {journey_id!r} is {value!r}; take one of {options}.") from None
-
-
-def _entry_period(limit: str, period: timedelta | None, journey_id: str) -> timedelta | None:
-    if EntryLimit(limit) is not EntryLimit.ONCE_PER_PERIOD:
-        if period is not None:
-            raise InvalidJourneyError(
-                f"The journey {journey_id!r} has an entry_period; add entry_limit='once_per_period'."
-            )
-        return None
-    if period is None:
-        return DEFAULT_PERIOD
-    if not isinstance(period, timedelta) or period <= timedelta(0):
-        raise InvalidJourneyError(
-            f"The entry_period of {journey_id!r} is {period!r}; write a positive one, like days(3)."
-        )
-    return period
-
-
-def _exit_rules(exit_on: Iterable[str | ExitRule], journey_id: str) -> tuple[ExitRule, ...]:
-    if isinstance(exit_on, str | ExitRule):
-        raise InvalidJourneyError(f"The exit_on of {journey_id!r} must be a list; write exit_on=[{exit_on!r}].")
-    owner = f"exit_on of the journey {journey_id!r}"
-    return tuple(item if isinstance(item, ExitRule) else ExitRule(_event_name(item, owner)) for item in exit_on)
-
-
-def _suppress(value: object, journey_id: str) -> timedelta:
-    if not isinstance(value, timedelta) or value < timedelta(0):
-        raise InvalidJourneyError(f"The suppress of {journey_id!r} is {value!r}; write a duration, like hours(12).")
-    return value
 
 
 @dataclass(frozen=True)

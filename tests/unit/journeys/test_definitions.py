@@ -6,8 +6,9 @@ import pytest
 from conditions.tree import ConditionError
 from hogsend.authoring import days, exit_rule, hours, journey, prop, send_email
 from hogsend.lib.registry import DuplicateIdError
-from journeys.definitions import ExitRule, InvalidJourneyError, index, registry
+from journeys.definitions import index, registry
 from journeys.rules import EntryLimit
+from journeys.validation import ExitRule, InvalidJourneyError
 
 
 @pytest.fixture(autouse=True)
