@@ -15,6 +15,7 @@ NO_MOMENT = "{} must be an ISO 8601 time with an offset, like 2026-01-31T12:00:0
 BACKWARDS = "from must not be after to; to is now if it is not given."
 TOO_LONG = "from and to must not be more than two years apart; ask for less at once."
 
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The days that are asked for, both within, and by what they are put together."""

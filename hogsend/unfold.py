@@ -84,6 +84,7 @@ UNFOLD: dict[str, Any] = {
             ),
             _group(
                 "Journeys",
+                _item("Journeys", "alt_route", "journeys_journeyoverride"),
                 _item("Runs", "route", "journeys_journeyrun"),
                 _item("Enrolment skips", "block", "journeys_enrolmentskip"),
             ),

@@ -11,6 +11,7 @@ urlpatterns = [
     path("v1/", include("preferences.urls")),
     path("v1/", include("tracking.urls")),
     path("v1/", include("buckets.urls")),
+    path("v1/", include("journeys.urls")),
     path("", include("emails.urls")),
     path("", include("ops.urls")),
     path("", include("hogsend.api.urls")),

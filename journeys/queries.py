@@ -55,7 +55,7 @@ RECORDED = """
         select coalesce(jsonb_agg(jsonb_build_object(
             'key', key, 'kind', kind, 'status', status, 'result', result, 'deadline', deadline, 'createdAt', created_at
         ) order by seq), '[]') as steps
-        from journeys_journeystep where run_id = r.id and kind <> 'drift' offset 0
+        from journeys_journeystep where run_id = r.id and kind not in ('drift', 'entered', 'skipped') offset 0
     ) journal
     where r.id > %(after)s and r.journey_id = any(%(journeys)s)
         and (%(ended)s or r.status in ('active', 'waiting'))

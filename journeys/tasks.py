@@ -8,6 +8,7 @@ from hogsend.doorbell import ring
 from journeys.actions.capture import deliver_captures
 from journeys.actions.heal import heal_runs
 from journeys.actions.lease import database_now
+from journeys.actions.park import park_due
 from journeys.runtime import advance_due
 
 CLAIM: Final = 50  # runs per claim: few enough that one slow journey keeps few others waiting
@@ -28,8 +29,10 @@ def advance(**_: Any) -> None:
 
 @shared_task(name="journeys.heal")
 def heal(**_: Any) -> None:
-    """Wake live runs that stand still."""
-    healed = heal_runs(now=database_now())
+    """Wake live runs that stand still, and put away what became due in paused journeys."""
+    now = database_now()
+    park_due(now=now)
+    healed = heal_runs(now=now)
     if healed:
         log.error("journeys.healed", runs=healed)
 

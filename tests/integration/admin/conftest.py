@@ -11,7 +11,7 @@ from contacts.models import Contact, ContactKey, ContactMerge, KeyConflict, KeyK
 from emails.models import EmailSend, TrackedLink
 from events.models import DeadLetter, Event, WebhookSkip
 from hogsend.api.models import ApiKey
-from journeys.models import EnrolmentSkip, JourneyRun, JourneyStep, Wakeup
+from journeys.models import EnrolmentSkip, JourneyOverride, JourneyRun, JourneyStep, Wakeup
 from preferences.models import ConsentChange, Preference, Suppression, Tombstone
 from tracking.models import Hit
 
@@ -105,6 +105,7 @@ def tell(first: int, count: int) -> list[JourneyRun]:
 
 def _journals(runs: list[JourneyRun]) -> None:
     key, wakes = "sleep:enjoying-it", NOW + timedelta(days=14)
+    JourneyOverride.objects.get_or_create(journey_id="first-order")
     JourneyStep.objects.bulk_create(
         JourneyStep(run=one, seq=1, key=key, kind="sleep", status="pending", deadline=wakes, created_at=NOW)
         for one in runs

@@ -1,8 +1,10 @@
 from collections.abc import Callable
-from typing import Any, ClassVar
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -10,24 +12,19 @@ from django.urls import reverse
 
 from emails.models import EmailSend
 from events.models import Event
-from hogsend.admin_site import LookAdmin, ValuesInUse, column
+from hogsend.admin_site import LookAdmin, column
+from hogsend.clock import database_now
 from hogsend.pages import badge, link, pretty
 from journeys.actions.end import RunNotFoundError, RunStateError, cancel_run, retry_run
-from journeys.models import LIVE, EnrolmentSkip, JourneyRun, JourneyStep, RunStatus, StepStatus
+from journeys.actions.operate import skip_wait
+from journeys.actions.park import unparked
+from journeys.admin.skips import JourneyFilter
+from journeys.admin.words import TONES, declared, waits_for
+from journeys.deploys import DRIFT, absence_of
+from journeys.models import LIVE, JourneyOverride, JourneyRun, JourneyStep, RunStatus, StepStatus
+from journeys.overview import awaited
 
-TONES = {
-    RunStatus.ACTIVE: ("info", "live"),
-    RunStatus.WAITING: ("info", "live"),
-    RunStatus.COMPLETED: ("success", "good"),
-    RunStatus.FAILED: ("danger", "bad"),
-    RunStatus.EXITED: ("warning", "warn"),
-}
 MOST_STEPS = 300
-
-
-class JourneyFilter(ValuesInUse):
-    title = "journey"
-    parameter_name = "journey_id"
 
 
 @admin.register(JourneyRun)
@@ -50,6 +47,7 @@ class JourneyRunAdmin(LookAdmin):
         return (
             ("<uuid:run_id>/cancel/", "journeys_journeyrun_cancel", self.cancel),
             ("<uuid:run_id>/retry/", "journeys_journeyrun_retry", self.retry),
+            ("<uuid:run_id>/skip-wait/", "journeys_journeyrun_skip_wait", self.skip_wait),
         )
 
     def cancel(self, request: HttpRequest, *, run_id: UUID, **_url: Any) -> HttpResponse:
@@ -63,6 +61,16 @@ class JourneyRunAdmin(LookAdmin):
         """Let a failed run go on."""
         return self._press(
             request, run_id, lambda: retry_run(run_id=run_id), "The run goes on after its last recorded step."
+        )
+
+    def skip_wait(self, request: HttpRequest, *, run_id: UUID, **_url: Any) -> HttpResponse:
+        """Let a run go on as if its wait were over."""
+        by = str(request.user)
+        return self._press(
+            request,
+            run_id,
+            lambda: skip_wait(run_id=run_id, by=by, now=database_now()),
+            "The wait is over; the run goes on, once its journey is not paused.",
         )
 
     def _press(self, request: HttpRequest, run_id: UUID, act: Callable[[], None], done: str) -> HttpResponse:
@@ -94,13 +102,13 @@ class JourneyRunAdmin(LookAdmin):
     @column("Goes on at")
     def due(self, run: JourneyRun) -> Any:
         """When the next wakeup is due."""
-        return min((wakeup.due_at for wakeup in run.wakeups.all()), default=None)
+        return min((unparked(wakeup.due_at) for wakeup in run.wakeups.all()), default=None)
 
     def facts(self, obj: Any) -> list[tuple[str, Any]]:
         """Where the run stands, and what began and ended it."""
         return [
             ("Contact", self.person(obj)),
-            ("Journey", obj.journey_id),
+            ("Journey", link("journeys_journeyoverride", quote(obj.journey_id), obj.journey_id)),
             ("Status", badge(obj.get_status_display(), TONES[RunStatus(obj.status)][1])),
             ("Last wait or checkpoint", obj.node),
             ("Entry", f"no. {obj.entry_number} of this person"),
@@ -109,6 +117,7 @@ class JourneyRunAdmin(LookAdmin):
             ("Last progress", obj.progressed_at),
             ("Ended", obj.ended_at),
             ("Crashes in a row", obj.crash_count),
+            ("Version", obj.version),
             ("Code when it began", f"{obj.code_hash[:12]}…"),
             ("Id", obj.id),
             ("Properties of the trigger", obj.context),
@@ -120,8 +129,11 @@ class JourneyRunAdmin(LookAdmin):
         return {
             "steps": [step_line(step) for step in steps[:MOST_STEPS]],
             "more_steps": len(steps) > MOST_STEPS,
-            "waits": [step_line(step) for step in steps if step.status == StepStatus.PENDING],
-            "wakeups": sorted(obj.wakeups.all(), key=lambda wakeup: wakeup.due_at),
+            "wait": _wait(obj),
+            "code_note": _code_note(obj),
+            "is_paused": JourneyOverride.objects.filter(journey_id=obj.journey_id, paused=True).exists(),
+            "drift": next((step.result for step in steps if step.kind == DRIFT), None),
+            "wakeups": sorted(((unparked(one.due_at), one) for one in obj.wakeups.all()), key=itemgetter(0)),
             "trigger": Event.objects.filter(id=obj.trigger_event_id).first() if obj.trigger_event_id else None,
             "sends": EmailSend.objects.filter(run_id=obj.id).defer("html", "text", "headers").order_by("id")[:100],
             "is_live": obj.status in LIVE,
@@ -137,36 +149,25 @@ def step_line(step: JourneyStep) -> dict[str, Any]:
         "row": step,
         "site": site or step.key,
         "waits": step.status == StepStatus.PENDING,
-        "result": None if step.result in (None, {}, []) else pretty(step.result),
+        "result": None if step.result in (None, {}, []) or step.status == StepStatus.PENDING else pretty(step.result),
         "took": step.finished_at - step.created_at if step.finished_at else None,
     }
 
 
-@admin.register(EnrolmentSkip)
-class EnrolmentSkipAdmin(LookAdmin):
-    """Events that could have started a journey and did not."""
+def _wait(run: JourneyRun) -> dict[str, Any] | None:
+    """Say at which place a run waits, for what, and until when."""
+    found = awaited([run]).get(run.id)
+    return None if found is None else {"label": found.label, "words": waits_for(found), "until": found.until}
 
-    list_display = ("person", "journey_id", "reason", "event", "created_at")
-    list_display_links = ("journey_id",)
-    list_filter: ClassVar[tuple[Any, ...]] = (JourneyFilter,)
-    list_select_related = ("contact",)
 
-    @column("Contact")
-    def person(self, skip: EnrolmentSkip) -> str:
-        """Link to who did not enter."""
-        return link("contacts_contact", skip.contact_id, skip.contact)
-
-    @column("Event")
-    def event(self, skip: EnrolmentSkip) -> str:
-        """Link to the event."""
-        return link("events_event", skip.event_id, "event")
-
-    def facts(self, obj: Any) -> list[tuple[str, Any]]:
-        """Who did not enter which journey, and why."""
-        return [
-            ("Contact", self.person(obj)),
-            ("Journey", obj.journey_id),
-            ("Reason", obj.reason),
-            ("Event", self.event(obj)),
-            ("At", obj.created_at),
-        ]
+def _code_note(run: JourneyRun) -> str:
+    """Say how a live run stands to the code that is here, if it is not the code with which it began."""
+    if run.status not in LIVE:
+        return ""
+    journey = declared(run.journey_id)
+    absent = absence_of(run.journey_id, run.version)
+    if journey is None or absent:
+        return absent
+    if journey.code_hash_of(run.version) != run.code_hash:
+        return "The code has changed since this run began: it goes on with the newer code, and its recorded steps hold."
+    return "" if journey.version == run.version else f"It goes on with version {run.version}, which the code keeps."
