@@ -1,7 +1,6 @@
 """Who is in a bucket, as adopters ask."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -82,7 +81,9 @@ def test_who_is_in_is_known_by_every_key_of_theirs_that_names_people(bucket):
     assert "ada" in bucket
 
 
-@pytest.mark.parametrize("key", ["dora", "nobody", "", " ", "ada@example.com", "a\0b", "\ud800", str(uuid4())])
+@pytest.mark.parametrize(
+    "key", ["dora", "nobody", "", " ", "ada@example.com", "a\0b", "\ud800", "0190a000-0000-7000-8000-000000000001"]
+)
 def test_who_is_out_or_unknown_is_not_in(bucket, key):
     join(ada())
     dora()
