@@ -21,10 +21,12 @@ from contacts.actions import delete_contact
 from contacts.models import Contact
 from contacts.rules import Keys
 from events.actions import ingest_events
-from events.models import Event
+from events.models import Event, IdempotencyKey
 from events.submission import Submission
 from hogsend.clock import database_now
 from hogsend.lib.ids import new_id
+from journeys.definitions import journey
+from journeys.definitions import registry as journeys
 from tests.integration.buckets.scene import DAY, HOUR, NOW, WEEK, does, inside, told
 from tests.integration.events.test_together import at_once
 
@@ -215,3 +217,19 @@ def test_events_that_come_while_everybody_is_judged_are_not_lost(monkeypatch):
     report = verify(bucket, clock=lambda: moment)
     assert (report.missing, report.surplus) == (0, 0)
     assert inside() == {one.external_id for one in Contact.objects.filter(properties__plan="trial")}
+
+
+def test_a_general_event_is_told_beside_the_own_one_if_a_journey_begins_with_it_and_not_if_one_only_ends_by_it():
+    declare(prop("plan").eq("trial"))
+    with journeys.scratch():
+        journey(id="ends", trigger="go", exit_on=["bucket:entered"])(lambda user, ctx: None)
+        does("ada", plan="trial")
+        assert [name for name, *_ in told()] == ["entered:b"]
+        journey(id="begins", trigger="bucket:left")(lambda user, ctx: None)
+        does("ada", at=NOW + HOUR, plan="paid")
+    assert [name for name, *_ in told()] == ["entered:b", "left:b", "left"]
+    general = Event.objects.get(name="bucket:left")
+    assert (general.properties["bucketId"], general.properties["reason"]) == ("b", "criteria")
+    key = f"bucket:b:{general.contact_id}:left:1"
+    claimed = IdempotencyKey.objects.filter(key__startswith=key).order_by("key").values_list("key", flat=True)
+    assert list(claimed) == [key, f"{key}:generic"]
