@@ -91,7 +91,10 @@ def count() -> None:
     """Count again what the running day has done to every bucket."""
     now = database_now()
     for bucket in _buckets():
-        count_days(bucket, now=now)
+        try:
+            count_days(bucket, now=now)
+        except Exception:
+            log.exception("buckets.not_counted", bucket=bucket.id)
 
 
 @shared_task(name="buckets.mirror", ignore_result=True)

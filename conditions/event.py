@@ -94,7 +94,8 @@ class EventCondition(Node):
             return f"did {self.name}{window}"
         if self.check == "not_exists":
             return f"did not do {self.name}{window}"
-        return f"did {self.name} {WORDS[self.operator or '']} {self.value or 0:g} times{window}"
+        often = "once" if self.value == 1 else f"{self.value or 0:g} times"
+        return f"did {self.name} {WORDS[self.operator or '']} {often}{window}"
 
     def is_negative(self) -> bool:
         """Say whether it is true of somebody who never did anything; a window also says that time has passed."""

@@ -30,7 +30,7 @@ BEAT: dict[str, tuple[str, int | str]] = {
     "Move people between buckets as time passes": ("buckets.reconcile", 5),
     "Judge everybody by new and changed buckets": ("buckets.backfill", 30),
     "Verify who is in buckets": ("buckets.verify", "17 3 * * *"),
-    "Count what buckets did": ("buckets.count", 60),
+    "Count what buckets did": ("buckets.count", 15),
     "Tell PostHog who is in buckets": ("buckets.mirror", 5),
     "Tell PostHog what journeys say": ("journeys.capture", 5),
     "Deliver mail that waits": ("emails.deliver", 5),
