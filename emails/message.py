@@ -1,7 +1,9 @@
 """The message and the line it goes through."""
 
 import contextlib
+import re
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -9,10 +11,12 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from emails.models import EmailSend
 from emails.outcome import Outcome, Verdict, classify, unreachable
 from emails.providers import Provider
-from emails.rules import message_id, tag_of
+from emails.rules import message_id, one_line, tag_of
 
 if TYPE_CHECKING:
     from django.core.mail.backends.base import BaseEmailBackend
+
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 def build_message(send: EmailSend, *, metadata: bool = True) -> EmailMultiAlternatives:
@@ -31,6 +35,26 @@ def build_message(send: EmailSend, *, metadata: bool = True) -> EmailMultiAltern
         told["metadata"] = {"send_id": str(send.id)}
     vars(message).update(told)
     return message
+
+
+def prove_sendable(send: EmailSend) -> None:
+    """Raise ValueError or UnicodeError for a row that could never be handed over.
+
+    To lay a message out, as for the wire, takes longer than all else about it: what is plainly good is not tried.
+    """
+    if any("\0" in part for part in (send.text, send.html)):
+        raise ValueError("it holds a NUL character; clean the text before it is sent")
+    if PLAIN_ADDRESS.fullmatch(send.to_email) and send.subject == one_line(send.subject):
+        _prove_sender(send.from_email, tuple(send.reply_to))
+        for part in (send.subject, send.text, send.html):
+            part.encode()
+    else:
+        build_message(send).message()
+
+
+@lru_cache(maxsize=256)
+def _prove_sender(from_email: str, reply_to: tuple[str, ...]) -> None:
+    EmailMultiAlternatives(from_email=from_email, reply_to=reply_to).message()
 
 
 class Line:

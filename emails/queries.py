@@ -1,6 +1,9 @@
+import json
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -8,6 +11,12 @@ from emails.models import EmailSend, SendStatus
 
 # The provider took the message, whatever became of it then.
 ACCEPTED = (SendStatus.SENT, SendStatus.DELIVERED, SendStatus.BOUNCED, SendStatus.COMPLAINED)
+# What the function emails_hold tells of a row; reply_to and headers are JSON text.
+WRITTEN = (
+    *("id", "contact_id", "email_id", "category", "from_email", "to_email", "reply_to", "subject", "html", "text"),
+    *("headers", "skip_preferences", "attempts", "provider_started_at"),
+)
+Written = tuple[UUID, UUID, str, str, str, str, str, str, str, str, str, bool, int, datetime | None]
 
 
 def email_history(contact_id: UUID, email_id: str) -> tuple[int, datetime | None]:
@@ -27,15 +36,12 @@ def sent_count(*, contact_id: UUID, since: datetime, category: str | None = None
     return (sends if category is None else sends.filter(category=category)).count()
 
 
-def last_of_origin(*, contact_id: UUID, origin: str, origin_id: str, without: str) -> datetime | None:
-    """Return when this person was last written to on somebody's behalf, not counting the category ``without``.
-
-    What was skipped does not count; what is still on its way counts from when it was decided.
-    """
-    sends = EmailSend.objects.filter(contact_id=contact_id, origin=origin, origin_id=origin_id)
-    counted = sends.exclude(status=SendStatus.SKIPPED).exclude(category=without)
-    found: datetime | None = counted.aggregate(last=Max(Coalesce("sent_at", "created_at")))["last"]
-    return found
+def send_of(written: Written) -> EmailSend:
+    """Return the row that the function emails_hold tells of, as far as it does."""
+    values: list[Any] = list(written)
+    for position in (WRITTEN.index("reply_to"), WRITTEN.index("headers")):
+        values[position] = json.loads(values[position])
+    return EmailSend.from_db(connection.alias, WRITTEN, values)
 
 
 def sends_of(contact_id: UUID) -> QuerySet[EmailSend]:

@@ -101,7 +101,9 @@ class Journal:
         """Remember a finished step for the next write, and return ``value`` as it will be replayed."""
         now = self.now()
         encoded = to_json(value, what=f"The result of {key!r}")
-        self.notes.append(Step(self._next(), key, kind, StepStatus.DONE, encoded, None, now, now))
+        # A step that waited has its number; one more would be taken again after a crash.
+        number = 0 if key in self.lease.steps else self._next()
+        self.notes.append(Step(number, key, kind, StepStatus.DONE, encoded, None, now, now))
         return json.loads(encoded)
 
     def write(self) -> None:

@@ -20,7 +20,9 @@ from preferences.tokens import Claims
 __all__ = [
     "LEFT_ALL_MAIL",
     "Suppressed",
+    "Told",
     "consent_of",
+    "consent_told",
     "contact_of",
     "export_of",
     "living_among",
@@ -29,6 +31,10 @@ __all__ = [
     "suppressed_addresses",
     "suppression_of",
 ]
+
+
+Choices = dict[str, Any]
+Told = tuple[UUID, str | None, bool, bool, bool, Choices | None, datetime | None, bool, list[Choices] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +51,27 @@ def consent_of(contact_ids: Iterable[UUID]) -> dict[UUID, Consent]:
     The row that was asked for is read, also when the person has been merged into another since. What was refused for
     one of the addresses, by somebody who is gone, counts like the person's own.
     """
-    return {
-        contact_id: Consent(
-            contact_id=contact_id,
-            email=email,
-            deleted=deleted,
-            suppressed=suppressed,
-            unsubscribed_all=standing.unsubscribed_all or standing.barred_all,
-            paused_until=standing.paused_until,
-            categories={**standing.categories, **dict.fromkeys(standing.barred, False)},
-        )
-        for contact_id, email, deleted, suppressed, standing in _read(contact_ids)
-    }
+    return {told[0]: consent_told(told) for told in _read(contact_ids)}
+
+
+def consent_told(told: Told) -> Consent:
+    """Return what the function preferences_consent tells of one contact, its JSON decoded."""
+    contact_id, email, deleted, suppressed, *_ = told
+    standing = _standing(told)
+    return Consent(
+        contact_id=contact_id,
+        email=email,
+        deleted=deleted,
+        suppressed=suppressed,
+        unsubscribed_all=standing.unsubscribed_all or standing.barred_all,
+        paused_until=standing.paused_until,
+        categories={**standing.categories, **dict.fromkeys(standing.barred, False)},
+    )
 
 
 def standings_of(contact_ids: Iterable[UUID]) -> dict[UUID, Standing]:
     """Return each contact's own choices, apart from what was refused for their addresses; one statement."""
-    return {contact_id: standing for contact_id, _, _, _, standing in _read(contact_ids)}
+    return {told[0]: _standing(told) for told in _read(contact_ids)}
 
 
 def suppressed_addresses(emails: Iterable[str]) -> frozenset[str]:
@@ -71,14 +81,18 @@ def suppressed_addresses(emails: Iterable[str]) -> frozenset[str]:
         return frozenset(row[0] for row in cursor.fetchall())
 
 
-def _read(contact_ids: Iterable[UUID]) -> Iterator[tuple[UUID, str | None, bool, bool, Standing]]:
+def _read(contact_ids: Iterable[UUID]) -> Iterator[Told]:
     with connection.cursor() as cursor:
         cursor.execute(CONSENT, [list(contact_ids)])
         rows = cursor.fetchall()
-    for contact_id, email, deleted, suppressed, off, categories, paused_until, barred_all, barred in rows:
-        own = json.loads(categories) if categories else {}
-        names = frozenset(name for stone in json.loads(barred or "[]") for name in stone)
-        yield contact_id, email, deleted, suppressed, Standing(off, own, paused_until, barred_all, names)
+    for *chosen, categories, paused_until, barred_all, barred in rows:
+        yield *chosen, json.loads(categories or "{}"), paused_until, barred_all, json.loads(barred or "[]")
+
+
+def _standing(told: Told) -> Standing:
+    *_, off, own, paused_until, barred_all, barred = told
+    names = frozenset(name for stone in barred or () for name in stone)
+    return Standing(off, own or {}, paused_until, barred_all, names)
 
 
 def suppression_of(email: str | None) -> Suppressed | None:

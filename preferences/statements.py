@@ -31,22 +31,7 @@ LEFT_ALL_MAIL = f"""(
     exists (select from preferences_preference where contact_id = {{contact}} and unsubscribed_all)
     or exists (select from {TOMBSTONES} as barred where unsubscribed_all))"""  # noqa: S608
 
-CONSENT = f"""
-select contact.id,
-       contact.email,
-       contact.deleted_at is not null,
-       {SUPPRESSED.format(address="contact.email")},
-       coalesce(preference.unsubscribed_all, false),
-       preference.categories,
-       preference.paused_until,
-       coalesce(barred.all_mail, false),
-       barred.categories
-  from unnest(%s::uuid[]) as asked (id)
- cross join lateral (select id, email, deleted_at from contacts_contact where id = asked.id offset 0) as contact
-  left join lateral (select unsubscribed_all, categories, paused_until
-                       from preferences_preference where contact_id = contact.id offset 0) as preference on true
- cross join lateral (select bool_or(stone.unsubscribed_all) as all_mail, jsonb_agg(stone.categories) as categories
-                       from {TOMBSTONES.format(contact="contact.id")} as stone) as barred"""  # noqa: S608
+CONSENT = "select * from preferences_consent(%s::uuid[])"  # preferences/migrations/0004
 
 WRITE = """
 insert into preferences_preference as known

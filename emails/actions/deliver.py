@@ -2,19 +2,25 @@
 
 import time
 from datetime import datetime, timedelta
+from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce
 
+from contacts.pipeline import call
 from emails.actions.claim import Claimed, claim_due, release
-from emails.actions.gate import blocked, lock_consent
+from emails.actions.gate import Known, blocked, living_id, person_of
 from emails.actions.settle import give_up_knowing, record, repeatable, skip
 from emails.message import Line
-from emails.models import EmailSend, Reason, SendStatus
+from emails.models import EmailSend, Reason
 from emails.outcome import Outcome, Verdict
 from emails.providers import Provider, current_provider
+from emails.queries import Written, send_of
+from emails.statements import HOLD, START
+from preferences.rules import Consent
+
+_held = msgspec.json.Decoder(tuple[Known | None, Written | None])
 
 
 class Clock:
@@ -66,19 +72,34 @@ def _begin(claimed: Claimed, provider: Provider, *, now: datetime) -> EmailSend 
     The contact's lock puts this moment in one order with every change of consent: what was withdrawn before is seen.
     """
     with transaction.atomic():
-        consent = lock_consent(claimed.contact_id)
-        send = claimed.row().filter(status=SendStatus.SENDING).select_for_update().first()
-        if send is not None and send.contact_id not in {claimed.contact_id, consent.contact_id}:
-            # A merge was taken back since the claim: the message is somebody else's again.
-            consent = lock_consent(send.contact_id)
+        consent, send = _hold(claimed)
         if send is None or _settled_without(claimed, send, blocked(consent, send, now=now), provider, now):
             return None
-        claimed.row().update(
-            provider_started_at=Coalesce(F("provider_started_at"), Value(now)),
-            claimed_until=now + settings.HOGSEND_MAIL_LEASE,
-            updated_at=now,
-        )
-    return send
+        until = now + settings.HOGSEND_MAIL_LEASE
+        started = call(START, [claimed.send_id.hex, claimed.token.hex, now.isoformat(), until.isoformat()])
+    return send if started == b"true" else None
+
+
+def _hold(claimed: Claimed) -> tuple[Consent, EmailSend | None]:
+    """Hold the person still who gets the message by now, and read what they allow and the row if it is still ours."""
+    consent, send = _hold_as(claimed, claimed.contact_id)
+    if send is not None and send.contact_id not in {claimed.contact_id, consent.contact_id}:
+        # A merge was taken back since the claim: the message is somebody else's again.
+        return _hold_as(claimed, send.contact_id)
+    return consent, send
+
+
+def _hold_as(claimed: Claimed, contact_id: UUID) -> tuple[Consent, EmailSend | None]:
+    known, written = _asked(claimed, contact_id, merged_too=False)
+    if known is None:
+        contact_id = living_id(contact_id)
+        known, written = _asked(claimed, contact_id, merged_too=True)
+    consent = person_of(known).consent if known else Consent(contact_id, email=None, deleted=True)
+    return consent, None if written is None else send_of(written)
+
+
+def _asked(claimed: Claimed, contact_id: UUID, *, merged_too: bool) -> tuple[Known | None, Written | None]:
+    return _held.decode(call(HOLD, [claimed.send_id.hex, claimed.token.hex, contact_id.hex, str(merged_too)]))
 
 
 def _settled_without(

@@ -1,25 +1,45 @@
 """The question before every send and again before every hand-over: does this person allow it?"""
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from contacts.actions import lock_contacts
+from contacts.models import Contact
 from emails.models import EmailSend, Reason
-from preferences.queries import consent_of, suppressed_addresses
+from preferences.queries import Told, consent_told, suppressed_addresses
 from preferences.rules import Consent, gate
 
 # These are facts about the person, not choices of theirs: no key waives them.
 NEVER_WAIVED = frozenset({Reason.DELETED, Reason.NO_ADDRESS})
+# What the function emails_person tells: as preferences_consent does, then the keys and the properties as JSON text.
+Known = tuple[Told, str | None, str | None, str]
+PERSON = ("id", "email", "external_id", "anonymous_id", "properties")
 
 
-def lock_consent(contact_id: UUID) -> Consent:
-    """Hold the person still until the transaction ends and read what they allow; somebody who is gone is deleted.
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is held still, and what they allow."""
 
-    A person who was merged is judged, and from now on known, as the one they live on as.
-    """
-    living = lock_contacts({contact_id}).get(contact_id, contact_id)
-    return consent_of([living]).get(living) or Consent(contact_id=living, email=None, deleted=True)
+    contact: Contact
+    consent: Consent
+
+
+def person_of(known: Known) -> Person:
+    """Return whom the function emails_person tells of."""
+    told, external_id, anonymous_id, properties = known
+    consent = consent_told(told)
+    values: list[Any] = [consent.contact_id, consent.email, external_id, anonymous_id, json.loads(properties)]
+    return Person(Contact.from_db(connection.alias, PERSON, values), consent)
+
+
+def living_id(contact_id: UUID) -> UUID:
+    """Hold the person still until the transaction ends and return under which id they live on; their own if none."""
+    return lock_contacts({contact_id}).get(contact_id, contact_id)
 
 
 def blocked(consent: Consent, send: EmailSend, *, now: datetime) -> Reason | None:

@@ -1,27 +1,30 @@
 """Decide about one message, render it once and record both."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
 from contacts.models import Contact
-from emails.actions.gate import blocked, lock_consent
+from contacts.pipeline import call
+from emails.actions.compose import compose
+from emails.actions.gate import Known, Person, blocked, living_id, person_of
 from emails.definitions import TRANSACTIONAL, registry
-from emails.instrument import instrument
-from emails.message import build_message
-from emails.models import EmailSend, Origin, Reason, SendStatus, TrackedLink
-from emails.queries import last_of_origin
-from emails.render import MailLinks, Recipient, RenderError, render
-from emails.rules import first_name, is_too_soon
+from emails.models import EmailSend, Origin, Reason, SendStatus
+from emails.rules import is_too_soon
+from emails.statements import DECIDE, RECORD
 from hogsend import doorbell
 from hogsend.lib.ids import new_id
-from preferences.links import preferences_url, unsubscribe_url
+
+_Row = tuple[UUID, str, str, UUID]
+_told = msgspec.json.Decoder(tuple[Known | None, _Row | None, datetime | None])
+_row = msgspec.json.Decoder(_Row | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +73,19 @@ def queue_email(request: SendRequest, *, now: datetime) -> Decision:
     nothing is recorded), and TransactionManagementError outside a transaction.
     """
     _require_transaction()
-    consent = lock_consent(request.contact_id)
-    known = _known(request.idempotency_key)
-    if known is not None:
-        return _decision(known, duplicate=True)
-    contact = Contact.objects.get(id=consent.contact_id)
-    send = _new_send(request, contact, to_email=request.to_email or consent.email or "", now=now)
+    person, row, last = _hold(request)
+    # Before all else: a repeated request must not fail because the e-mail no longer renders.
+    if row is not None:
+        return _decision(row, duplicate=True)
+    if person is None:
+        raise Contact.DoesNotExist("There is no such contact; it may have been erased.")
+    send = _new_send(request, person, now=now)
     links: dict[str, UUID] = {}
-    reason = blocked(consent, send, now=now) or _too_soon(send, request.gap, now)
+    reason = blocked(person.consent, send, now=now)
+    if reason is None and _keeps_distance(request, send.category) and is_too_soon(last, gap=request.gap, now=now):
+        reason = Reason.GAP
     if reason is None:
-        links = _write(send, request, contact)
+        links = compose(send, person.contact, props=request.props, subject=request.subject)
     else:
         send.status, send.reason = SendStatus.SKIPPED, reason
     return _record(send, links)
@@ -87,8 +93,8 @@ def queue_email(request: SendRequest, *, now: datetime) -> Decision:
 
 def decision_of(send_id: UUID) -> Decision | None:
     """Return what the ledger says about a send by now; None if it is not there."""
-    send = _verdicts().filter(id=send_id).first()
-    return None if send is None else _decision(send, duplicate=True)
+    row = EmailSend.objects.filter(id=send_id).values_list("id", "status", "reason", "contact_id").first()
+    return None if row is None else _decision(row, duplicate=True)
 
 
 def _require_transaction() -> None:
@@ -98,25 +104,39 @@ def _require_transaction() -> None:
         )
 
 
-def _known(key: str | None) -> EmailSend | None:
-    """Look the key up first: a repeated request must not fail because the e-mail no longer renders."""
-    return None if key is None else _verdicts().filter(idempotency_key=key).first()
+def _hold(request: SendRequest) -> tuple[Person | None, _Row | None, datetime | None]:
+    """Hold the person still and read what decides: who they are by now, what the key stands for, when mail went last.
+
+    A person who was merged is judged, and from now on known, as the one they live on as.
+    """
+    known, row, last = _asked(request, request.contact_id, merged_too=False)
+    if known is None and row is None:
+        known, row, last = _asked(request, living_id(request.contact_id), merged_too=True)
+    return known and person_of(known), row, last
 
 
-def _verdicts() -> QuerySet[EmailSend]:
-    """Rows without what was written: a mail is long, its verdict short."""
-    return EmailSend.objects.only("id", "status", "reason", "contact_id")
+def _asked(
+    request: SendRequest, contact_id: UUID, *, merged_too: bool
+) -> tuple[Known | None, _Row | None, datetime | None]:
+    without = TRANSACTIONAL if _keeps_distance(request, request.category) else None
+    key, asked_by, asked_by_id = request.idempotency_key, request.origin, request.origin_id
+    return _told.decode(call(DECIDE, [contact_id.hex, str(merged_too), key, asked_by, asked_by_id, without]))
 
 
-def _decision(send: EmailSend, *, duplicate: bool) -> Decision:
-    reason = Reason(send.reason) if send.reason else None
-    return Decision(send.id, SendStatus(send.status), reason, duplicate, send.contact_id)
+def _keeps_distance(request: SendRequest, category: str | None) -> bool:
+    """Tell whether the time since the last message of the origin counts. What is transactional need not wait."""
+    return bool(request.gap) and category != TRANSACTIONAL
 
 
-def _new_send(request: SendRequest, contact: Contact, *, to_email: str, now: datetime) -> EmailSend:
+def _decision(row: _Row, *, duplicate: bool) -> Decision:
+    send_id, status, reason, contact_id = row
+    return Decision(send_id, SendStatus(status), Reason(reason) if reason else None, duplicate, contact_id)
+
+
+def _new_send(request: SendRequest, person: Person, *, now: datetime) -> EmailSend:
     return EmailSend(
         id=request.send_id or new_id(),
-        contact=contact,
+        contact_id=person.consent.contact_id,
         idempotency_key=request.idempotency_key,
         origin=request.origin,
         origin_id=request.origin_id,
@@ -124,7 +144,7 @@ def _new_send(request: SendRequest, contact: Contact, *, to_email: str, now: dat
         email_id=request.email_id,
         category=request.category or registry.get(request.email_id).category,
         from_email=request.from_email or settings.DEFAULT_FROM_EMAIL,
-        to_email=to_email,
+        to_email=request.to_email or person.consent.email or "",
         reply_to=list(request.reply_to),
         skip_preferences=request.skip_preferences,
         send_after=now,
@@ -132,61 +152,38 @@ def _new_send(request: SendRequest, contact: Contact, *, to_email: str, now: dat
     )
 
 
-def _too_soon(send: EmailSend, gap: timedelta, now: datetime) -> Reason | None:
-    """Keep the least time between two messages of one origin. What is transactional neither waits nor is waited for."""
-    if not gap or send.category == TRANSACTIONAL:
-        return None
-    last = last_of_origin(
-        contact_id=send.contact_id, origin=send.origin, origin_id=send.origin_id, without=TRANSACTIONAL
-    )
-    return Reason.GAP if is_too_soon(last, gap=gap, now=now) else None
-
-
-def _write(send: EmailSend, request: SendRequest, contact: Contact) -> dict[str, UUID]:
-    """Render the message into its row, its links leading through us. Return the links."""
-    links = _links(send, contact)
-    person = Recipient(send.to_email, first_name(request.props, contact.properties), contact.properties)
-    rendered = render(send.email_id, props=request.props, links=links, contact=person, subject=request.subject)
-    instrumented = instrument(rendered.html, send_id=send.id, links=links)
-    send.subject, send.text, send.html = rendered.subject, rendered.text, instrumented.html
-    send.headers = _headers(send, links)
-    _prove_sendable(send)
-    return instrumented.links
-
-
-def _links(send: EmailSend, contact: Contact) -> MailLinks:
-    key, email = contact.key, send.to_email
-    return MailLinks(
-        unsubscribe_url(contact_key=key, email=email, category=send.category, send_id=send.id, contact_id=contact.id),
-        preferences_url(contact_key=key, email=email, contact_id=contact.id),
-    )
-
-
-def _headers(send: EmailSend, links: MailLinks) -> dict[str, str]:
-    headers = {"X-Hogsend-Send": str(send.id)}
-    if send.category != TRANSACTIONAL:
-        headers["List-Unsubscribe"] = f"<{links.unsubscribe_url}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return headers
-
-
-def _prove_sendable(send: EmailSend) -> None:
-    """Refuse now what could never be handed over, such as a sender that would begin a header of its own."""
-    try:
-        build_message(send).message()
-    except (ValueError, UnicodeError) as error:
-        raise RenderError(f"The e-mail {send.email_id!r} cannot be sent as a message: {error}") from error
-
-
 def _record(send: EmailSend, links: dict[str, UUID]) -> Decision:
     """Insert the row unless another transaction has just recorded the same key; the constraint decides."""
-    EmailSend.objects.bulk_create([send], ignore_conflicts=True)
-    stored = send if send.idempotency_key is None else _verdicts().get(idempotency_key=send.idempotency_key)
-    if stored.id != send.id:
+    values = [*_values(send), json.dumps({str(link_id): url for url, link_id in links.items()})]
+    if any("\0" in value for value in values if value):
+        raise ValueError("A mail cannot hold NUL characters; clean the text before it is sent.")
+    stored = _row.decode(call(RECORD, values))
+    if stored is not None:
         return _decision(stored, duplicate=True)
-    TrackedLink.objects.bulk_create(
-        [TrackedLink(id=link_id, send=send, url=url, created_at=send.created_at) for url, link_id in links.items()]
-    )
     if send.status == SendStatus.QUEUED:
         doorbell.ring("emails.deliver")
-    return _decision(send, duplicate=False)
+    return _decision((send.id, send.status, send.reason, send.contact_id), duplicate=False)
+
+
+def _values(send: EmailSend) -> list[str | None]:
+    return [
+        send.id.hex,
+        send.contact_id.hex,
+        send.idempotency_key,
+        send.origin,
+        send.origin_id,
+        None if send.run_id is None else str(send.run_id),
+        send.email_id,
+        send.category,
+        send.status,
+        send.reason,
+        send.from_email,
+        send.to_email,
+        json.dumps(send.reply_to),
+        send.subject,
+        send.html,
+        send.text,
+        json.dumps(send.headers),
+        str(send.skip_preferences),
+        send.created_at.isoformat(),
+    ]

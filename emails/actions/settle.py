@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, F, Value, When
-from django.db.models.functions import Coalesce
-
+from contacts.pipeline import call
 from emails.actions.claim import Claimed
 from emails.models import EmailSend, Reason, SendStatus
 from emails.outcome import Outcome, Verdict
 from emails.providers import Provider
 from emails.rules import MAX_ATTEMPTS, backoff
+from emails.statements import ACCEPT
 
 
 def record(claimed: Claimed, send: EmailSend, outcome: Outcome, *, provider: Provider, now: datetime) -> None:
@@ -42,19 +41,7 @@ def repeatable(send: EmailSend, provider: Provider, *, now: datetime) -> bool:
 
 
 def _accept(claimed: Claimed, outcome: Outcome, now: datetime) -> None:
-    # Not through row(): the provider's webhook may have been faster and moved the status on.
-    EmailSend.objects.filter(id=claimed.send_id, claim_token=claimed.token).update(
-        status=Case(
-            When(status__in=[SendStatus.SENDING, SendStatus.UNKNOWN], then=Value(SendStatus.SENT)),
-            default=F("status"),
-        ),
-        sent_at=Coalesce(F("sent_at"), Value(now)),
-        provider_message_id=outcome.message_id,
-        error="",
-        claim_token=None,
-        claimed_until=None,
-        updated_at=now,
-    )
+    call(ACCEPT, [claimed.send_id.hex, claimed.token.hex, outcome.message_id, now.isoformat()])
 
 
 def _try_later(claimed: Claimed, send: EmailSend, outcome: Outcome, now: datetime) -> None:

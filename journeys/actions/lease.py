@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 
+from contacts.pipeline import call
 from journeys.models import WakeReason
-from journeys.statements import affect, fetch, fetch_one
+from journeys.statements import affect, fetch
 
 CLAIM = """
     update journeys_wakeup w
@@ -27,23 +29,7 @@ CLAIM = """
         (select journey_id from journeys_journeyrun where id = w.run_id),
         (select version from journeys_journeyrun where id = w.run_id)
 """
-LEASE = """
-    update journeys_journeyrun r
-    set lease_token = lease_token + 1, lease_owner = %(owner)s, lease_until = now() + %(lease)s,
-        crash_count = crash_count + (lease_until is not null)::int
-    where id = %(run)s and status in ('active', 'waiting') and (lease_until is null or lease_until < now())
-        and not exists (select from journeys_journeyoverride o where o.journey_id = r.journey_id and o.paused)
-    returning lease_token, contact_id, context, code_hash, crash_count, clock_timestamp(),
-        (select coalesce(external_id, anonymous_id, id::text) from contacts_contact where id = r.contact_id),
-        (select email from contacts_contact where id = r.contact_id),
-        (select deleted_at is not null from contacts_contact where id = r.contact_id),
-        coalesce((select hop from events_event where id = r.trigger_event_id), 0)
-"""
-STEPS = """
-    select key, case when status = 'done' then result end, deadline, created_at,
-        case when status <> 'done' then result end
-    from journeys_journeystep where run_id = %s and kind not in ('entered', 'skipped') order by seq
-"""
+TAKE = "select journeys_take($1, $2, $3)"  # journeys/migrations/0005
 FORGET_ENDED = """
     delete from journeys_wakeup
     where run_id = %s and (select status not in ('active', 'waiting') from journeys_journeyrun where id = %s)
@@ -69,6 +55,9 @@ PUSH_BACK = """
     where w.id = any(%(wakeups)s::bigint[])
 """
 RELEASE = "update journeys_journeyrun set lease_until = null where id = %s and lease_token = %s"
+_Known = tuple[int, UUID, str, str, int, datetime, str, str | None, bool, int]
+_Step = tuple[str, str | None, datetime | None, datetime, str | None]
+_taken = msgspec.json.Decoder(tuple[_Known, list[_Step]] | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +138,14 @@ def take_lease(due: Due, *, owner: str) -> Lease | None:
 
     A lease that was never given back counts as a crash of its holder.
     """
-    row = fetch_one(LEASE, {"run": due.run_id, "owner": owner, "lease": settings.HOGSEND_RUN_LEASE})
-    if row is None:
+    length = f"{settings.HOGSEND_RUN_LEASE.total_seconds()} seconds"
+    taken = _taken.decode(call(TAKE, [due.run_id.hex, owner, length]))
+    if taken is None:
         affect(FORGET_ENDED, [due.run_id, due.run_id])
         return None
-    # A statement of its own: it must see what the last holder committed while the first one waited for the row.
-    steps = {key: RecordedStep(*rest) for key, *rest in fetch(STEPS, [due.run_id])}
-    token, contact_id, context, *known = row
-    return Lease(due.run_id, token, contact_id, json.loads(context), *known, steps)  # type: ignore[call-arg]
+    (token, contact_id, context, *known), steps = taken
+    journal = {key: RecordedStep(*rest) for key, *rest in steps}
+    return Lease(due.run_id, token, contact_id, json.loads(context), *known, journal)  # type: ignore[call-arg]
 
 
 def extend_lease(*, run_id: UUID, token: int, length: timedelta) -> bool:

@@ -1,19 +1,20 @@
 """Write the journal of a run. Every write first proves that the run is live and still ours."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
 
+from contacts.pipeline import call
 from journeys.actions.lease import Lease
 from journeys.models import StepStatus
 from journeys.statements import fetch
 
-LOCK = "select pg_advisory_xact_lock(hashtextextended(%s::text, 0)), clock_timestamp()"
+LOCK = "select to_json(clock_timestamp()) from pg_advisory_xact_lock(hashtextextended($1, 0))"
 FENCE = "id = %(run)s and lease_token = %(token)s and contact_id = %(contact)s and status in ('active', 'waiting')"
 STEPS = """
     insert into journeys_journeystep (
@@ -76,6 +77,7 @@ RESOLVE = f"""
     )
     select id from fenced
 """  # noqa: S608 - put together from our own constants
+_moment = msgspec.json.Decoder(datetime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,7 @@ def lock_contact(contact_id: UUID) -> datetime:
 
     Whoever will need the person must lock them before any row: events come in the order person, rows.
     """
-    [(_, now)] = fetch(LOCK, [contact_id])
-    moment: datetime = now
-    return moment
+    return _moment.decode(call(LOCK, [str(contact_id)]))
 
 
 def record_steps(lease: Lease, steps: Sequence[Step], *, node: str) -> bool:
@@ -139,4 +139,4 @@ def fence(lease: Lease) -> dict[str, Any]:
 
 def as_json(steps: Sequence[Step]) -> str:
     """Return the value of STEPS: one text is cheaper to send than an array per column."""
-    return json.dumps([asdict(step) for step in steps], default=datetime.isoformat)
+    return msgspec.json.encode(steps).decode()

@@ -302,7 +302,7 @@ def test_consent_is_read_in_one_statement_with_tombstones():
     with CaptureQueriesContext(connection) as queries:
         consent_of([back.id, ben().id])
 
-    assert len([query for query in queries if "preferences_tombstone" in query["sql"]]) == 1
+    assert len([query for query in queries if "preferences_consent" in query["sql"]]) == 1
 
 
 @pytest.mark.filterwarnings("ignore:No directory at")
