@@ -214,24 +214,24 @@ def _perform(
     Unlike with ``journal.write_with`` the run is proved to be ours before, because the effect itself may end it or, by
     a merge, give it to somebody else; the slice then ends, or goes on for that person.
     """
-    lease, noted = journal.lease, len(journal.notes)
+    lease, mark = journal.lease, journal.mark()
     results: list[Any] = []
 
     def attempt() -> bool:
-        del journal.notes[noted:]
+        journal.restore(mark)
         with transaction.atomic():
             now = hold_people(lease.contact_id, keys(lease))
             if now is None or not record_steps(lease, journal.notes, node=journal.site):
                 return False
             results[:] = [journal.note(*effect(now))]
-            results.append(record_caused(lease, journal.notes[noted:]))
+            results.append(record_caused(lease, journal.notes[mark[0] :]))
         return True
 
     try:
         journal.insist(attempt)
     except BaseException:
         # What was undone must not be written later as if it had happened.
-        del journal.notes[noted:]
+        journal.restore(mark)
         raise
     journal.notes.clear()
     answer, (lease.contact_id, live) = results

@@ -187,10 +187,10 @@ class Journal:
 
     def _insist_together(self, write: Callable[[], bool]) -> None:
         """Insist on what is written in one transaction with its own notes; if it is undone, so are they."""
-        noted = len(self.notes)
+        mark = self.mark()
 
         def attempt() -> bool:
-            del self.notes[noted:]
+            self.restore(mark)
             with transaction.atomic():
                 written = write()
                 transaction.set_rollback(not written)
@@ -200,9 +200,18 @@ class Journal:
             self.insist(attempt)
         except BaseException:
             # What was undone must not be written later as if it had happened.
-            del self.notes[noted:]
+            self.restore(mark)
             raise
         self.notes.clear()
+
+    def mark(self) -> tuple[int, int]:
+        """Return what ``restore`` needs to forget all that is noted from here on, and its numbers."""
+        return len(self.notes), self._seq
+
+    def restore(self, mark: tuple[int, int]) -> None:
+        """Forget what was noted since ``mark``, because it was undone."""
+        noted, self._seq = mark
+        del self.notes[noted:]
 
     def end(self, signal: BaseException) -> NoReturn:
         """End the slice: from now on every call raises ``signal``."""

@@ -62,7 +62,7 @@ def test_a_clock_that_is_killed_again_and_again_moves_everybody_once(bucket: Buc
     killed = killed_at("clock", engine_urls)
     reconcile(bucket, now=NOW)
 
-    assert killed > 3
+    assert killed > 1
     assert BucketMembership.objects.filter(status="active").count() == PEOPLE
     assert Counter(Event.objects.values_list("name", flat=True))["bucket:entered:b"] == PEOPLE
     assert told_twice() == 0
@@ -76,7 +76,7 @@ def test_a_backfill_that_is_killed_again_and_again_judges_everybody_once(bucket:
         pass
 
     row = Backfill.objects.get()
-    assert killed > 3
+    assert killed > 1
     assert (row.status, row.processed, row.joined) == (BackfillStatus.DONE, PEOPLE, PEOPLE)
     assert BucketMembership.objects.filter(status="active").count() == PEOPLE
 
@@ -90,7 +90,7 @@ def test_dwells_whose_teller_is_killed_again_and_again_are_told_once(bucket: Buc
     killed = killed_at("dwell", engine_urls)
     reconcile(bucket, now=NOW + timedelta(days=1))
 
-    assert killed > 3
+    assert killed > 1
     names = Counter(Event.objects.values_list("name", flat=True))
     assert names[f"bucket:dwell:b:{bucket.schedules[0].label}"] == PEOPLE
     assert (DwellDue.objects.count(), told_twice()) == (0, 0)
