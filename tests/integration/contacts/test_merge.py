@@ -197,7 +197,9 @@ def test_an_address_that_became_the_survivors_own_goes_back_with_its_key():
 
 def test_a_zone_that_a_person_named_wins_over_one_that_was_guessed():
     survivor, absorbed = (
-        Contact.objects.create(external_id=name, first_seen_at=NOW, last_seen_at=NOW, timezone=zone, timezone_source=who)
+        Contact.objects.create(
+            external_id=name, first_seen_at=NOW, last_seen_at=NOW, timezone=zone, timezone_source=who
+        )
         for name, zone, who in [("ada", "Europe/Paris", "posthog_geoip"), ("ben", "Asia/Tokyo", "user")]
     )
     merge_contacts(survivor_id=survivor.pk, absorbed_id=absorbed.pk, actor="test", now=NOW)
