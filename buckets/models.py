@@ -106,7 +106,9 @@ class WindowEdge(models.Model):
 class DwellDue(models.Model):
     """When a stay will have lasted so long that journeys are told of it."""
 
-    membership = models.ForeignKey(BucketMembership, on_delete=models.CASCADE, related_name="dwells", db_index=False)
+    membership = models.ForeignKey(
+        BucketMembership, on_delete=models.CASCADE, related_name="dwells", db_index=False, db_constraint=False
+    )
     bucket_id = models.TextField()
     label = models.TextField(help_text="Which of the bucket's dwell reactions: after-<ms> or every-<ms>.")
     due_at = models.DateTimeField()
