@@ -25,6 +25,10 @@ Fact = tuple[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+class RefusedError(Exception):
+    """A button that cannot be pressed now; the message says what to do instead."""
+
+
 class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
     """Counts small results exactly and asks the query planner about big ones."""
 

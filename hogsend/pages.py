@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.urls import reverse
@@ -45,3 +46,16 @@ def link(page: str, row_id: UUID | int | str | None, text: object) -> SafeString
 def badge(text: object, tone: str = "plain") -> SafeString:
     """Return a word on a coloured ground; tones: good, bad, warn, live, plain."""
     return format_html('<span class="hs-badge hs-{}">{}</span>', tone, text)
+
+
+def query(**values: str) -> str:
+    """Return the part of an address that keeps what was chosen."""
+    return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def sorted_by(name: str, sort: str, **values: str) -> dict[str, str]:
+    """Return where the head of a column leads: first to the largest, or to the beginning of the alphabet."""
+    first = name if name == "name" else f"-{name}"
+    other = name if first.startswith("-") else f"-{name}"
+    mark = "" if sort not in {first, other} else ("↓" if sort.startswith("-") else "↑")
+    return {"query": query(sort=other if sort == first else first, **values), "mark": mark}

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
@@ -19,19 +18,16 @@ from buckets.definitions import ID, Bucket, registry
 from buckets.models import BucketConfig
 from buckets.queries import config_of
 from contacts.models import Contact
-from hogsend.admin_site import LookAdmin
+from hogsend.admin_site import LookAdmin, RefusedError
 from hogsend.api.errors import ApiError
 from hogsend.api.writes import written
 from hogsend.clock import database_now
+from hogsend.pages import query, sorted_by
 
 KINDS = {"": "All", "on": "On", "busy": "Being judged", "off": "Off", "gone": "Not in the code"}
 MOST_VERIFIED = 200_000
 SAMPLE = 20
 TOO_MANY = "There are more than {:,} people; run `manage.py verify_buckets {}` instead, which may take its time."
-
-
-class RefusedError(Exception):
-    """A button that cannot be pressed now; the message says what to do instead."""
 
 
 @admin.register(BucketConfig)
@@ -71,13 +67,13 @@ class BucketAdmin(LookAdmin):
             "total": len(lines),
             "on": sum(line.state.kind == "on" for line in lines),
             "kinds": [
-                (key, label, sum(key in {"", line.state.kind} for line in lines), _query(state=key, q=words, sort=sort))
+                (key, label, sum(key in {"", line.state.kind} for line in lines), query(state=key, q=words, sort=sort))
                 for key, label in KINDS.items()
             ],
             "kind": kind,
             "words": words,
             "sort": sort,
-            "sorts": {name: _sorted_by(name, sort, state=kind, q=words) for name in ("name", "size", "joined", "left")},
+            "sorts": {name: sorted_by(name, sort, state=kind, q=words) for name in ("name", "size", "joined", "left")},
         }
         return self._answer(request, "list", **context, **(extra_context or {}))
 
@@ -192,16 +188,3 @@ class BucketAdmin(LookAdmin):
 
 def _declared(config: BucketConfig) -> Bucket | None:
     return registry.get(config.bucket_id) if config.bucket_id in registry else None
-
-
-def _query(**values: str) -> str:
-    """Return the part of an address that keeps what was chosen."""
-    return "?" + urlencode({name: value for name, value in values.items() if value})
-
-
-def _sorted_by(name: str, sort: str, **values: str) -> dict[str, str]:
-    """Return where the head of a column leads: first to the largest, or to the beginning of the alphabet."""
-    first = name if name == "name" else f"-{name}"
-    other = name if first.startswith("-") else f"-{name}"
-    mark = "" if sort not in {first, other} else ("↓" if sort.startswith("-") else "↑")
-    return {"query": _query(sort=other if sort == first else first, **values), "mark": mark}

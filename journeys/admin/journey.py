@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
@@ -10,10 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from hogsend.admin_site import LookAdmin
+from hogsend.admin_site import LookAdmin, RefusedError
 from hogsend.api.errors import ApiError
 from hogsend.api.writes import written
 from hogsend.clock import database_now
+from hogsend.pages import query, sorted_by
 from journeys.actions.invite import EnrolResult, Guest, enrol_person
 from journeys.actions.operate import set_journey
 from journeys.admin.survey import SORTS, arranged, survey
@@ -28,10 +28,6 @@ from journeys.validation import JOURNEY_ID
 KINDS = {"": "All", "on": "On", "paused": "Paused", "off": "Off", "gone": "Not in the code"}
 MONTH = timedelta(days=30)
 NOBODY = "Nobody is known by “{}”; give a user id, an address, an anonymous id or our id in full."
-
-
-class RefusedError(Exception):
-    """A button that cannot be pressed now; the message says what to do instead."""
 
 
 @admin.register(JourneyOverride)
@@ -73,13 +69,13 @@ class JourneyAdmin(LookAdmin):
             "total": len(lines),
             "on": sum(line.state.kind == "on" for line in lines),
             "kinds": [
-                (key, label, sum(key in {"", line.state.kind} for line in lines), _query(state=key, q=words, sort=sort))
+                (key, label, sum(key in {"", line.state.kind} for line in lines), query(state=key, q=words, sort=sort))
                 for key, label in KINDS.items()
             ],
             "kind": kind,
             "words": words,
             "sort": sort,
-            "sorts": {name: _sorted_by(name, sort, state=kind, q=words) for name in SORTS},
+            "sorts": {name: sorted_by(name, sort, state=kind, q=words) for name in SORTS},
         }
         context |= {**self.admin_site.each_context(request), **(extra_context or {})}
         return TemplateResponse(request, "admin/journeys/list.html", context)
@@ -179,16 +175,3 @@ def _standing(journey: Journey | None, version: int, code_hash: str) -> tuple[st
     if journey.code_hash_of(version) != code_hash:
         return "goes on with newer code", "warn"
     return ("as it is now", "good") if version == journey.version else ("kept", "live")
-
-
-def _query(**values: str) -> str:
-    """Return the part of an address that keeps what was chosen."""
-    return "?" + urlencode({name: value for name, value in values.items() if value})
-
-
-def _sorted_by(name: str, sort: str, **values: str) -> dict[str, str]:
-    """Return where the head of a column leads: first to the largest, or to the beginning of the alphabet."""
-    first = name if name == "name" else f"-{name}"
-    other = name if first.startswith("-") else f"-{name}"
-    mark = "" if sort not in {first, other} else ("↓" if sort.startswith("-") else "↑")
-    return {"query": _query(sort=other if sort == first else first, **values), "mark": mark}

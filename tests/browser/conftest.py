@@ -1,5 +1,6 @@
 """Chromium, and a window of it in which an administrator is logged in."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -59,3 +60,11 @@ def staff_window(browser: Browser, live_server) -> StaffWindow:
         assert trouble == []
 
     return opened
+
+
+@pytest.fixture(params=[390, 1360])
+def page(staff_window, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A logged-in administrator's window, as wide as a phone and as a desk."""
+    scheme = "dark" if os.environ.get("DARK") else "light"
+    with staff_window(viewport={"width": request.param, "height": 844}, color_scheme=scheme) as opened:
+        yield opened

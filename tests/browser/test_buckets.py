@@ -1,7 +1,5 @@
 """Buckets in Chromium: read one, switch it, and try criteria; wide and on a phone."""
 
-import os
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,8 +11,7 @@ from buckets.definitions import Bucket, registry
 from buckets.models import Backfill, BucketConfig, BucketMembership
 from contacts.models import Contact
 from hogsend.clock import database_now
-
-SHOTS = os.environ.get("SHOTS")
+from tests.browser.screens import fits
 
 pytestmark = [
     pytest.mark.browser,
@@ -44,23 +41,6 @@ def bucket(browser: Browser) -> Bucket:
     )  # fmt: skip
     count_days(bucket, now=now)
     return bucket
-
-
-@pytest.fixture(params=[390, 1360])
-def page(staff_window, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A logged-in administrator's window, as wide as a phone and as a desk."""
-    scheme = "dark" if os.environ.get("DARK") else "light"
-    with staff_window(viewport={"width": request.param, "height": 844}, color_scheme=scheme) as opened:
-        yield opened
-
-
-def fits(page: Page, name: str) -> None:
-    """The page does not scroll sideways; with SHOTS set, keep a picture of it."""
-    page.wait_for_load_state()
-    if SHOTS:
-        width = (page.viewport_size or {}).get("width")
-        page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
 
 
 def test_a_bucket_is_found_read_and_switched_off_and_on(page: Page, bucket: Bucket) -> None:

@@ -1,6 +1,5 @@
 """Journeys in Chromium: read one, let somebody in, pause it, and skip a wait; wide and on a phone."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,9 +12,8 @@ from journeys.actions.operate import set_journey
 from journeys.definitions import Journey, registry
 from journeys.models import JourneyOverride, JourneyRun
 from journeys.runtime import advance_due
+from tests.browser.screens import fits
 from tests.people import ada, ben, cleo, person
-
-SHOTS = os.environ.get("SHOTS")
 
 pytestmark = [
     pytest.mark.browser,
@@ -56,23 +54,6 @@ def upgrade(browser: Browser) -> Iterator[Journey]:
         JourneyRun.objects.filter(contact__external_id="ada").update(code_hash="0123456789ab" + "0" * 52)
         cleo()
         yield upgrade
-
-
-@pytest.fixture(params=[390, 1360])
-def page(staff_window, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A logged-in administrator's window, as wide as a phone and as a desk."""
-    scheme = "dark" if os.environ.get("DARK") else "light"
-    with staff_window(viewport={"width": request.param, "height": 844}, color_scheme=scheme) as opened:
-        yield opened
-
-
-def fits(page: Page, name: str) -> None:
-    """The page does not scroll sideways; with SHOTS set, keep a picture of it."""
-    page.wait_for_load_state()
-    if SHOTS:
-        width = (page.viewport_size or {}).get("width")
-        page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
 
 
 def test_a_journey_is_found_read_paused_and_resumed(page: Page, upgrade: Journey) -> None:

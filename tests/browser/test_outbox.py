@@ -14,29 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 from content import emails as content
 from emails.mailbox import Mailbox
 from emails.render import MailLinks, Recipient, render
+from tests.mails import MAILS
 
 pytestmark = pytest.mark.browser
 
 BACKEND = "emails.mailbox.MailboxBackend"
-MAILS = [
-    content.welcome,
-    content.activation_advanced,
-    content.activation_nudge,
-    content.activation_quickstart,
-    content.activation_feature_highlight,
-    content.activation_community,
-    content.conversion_usage_milestone,
-    content.conversion_trial_expiring,
-    content.conversion_abandoned_checkout,
-    content.conversion_winback_offer,
-    content.retention_achievement,
-    content.referral_invite,
-    content.reactivation_checkin,
-    content.reactivation_final_nudge,
-    content.feedback_nps_survey,
-    content.churn_payment_failed,
-    content.first_order,
-]
 
 
 class Server(ThreadingMixIn, WSGIServer):

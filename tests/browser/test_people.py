@@ -1,7 +1,5 @@
 """Staff's hands on people in Chromium: compare and merge, take back, change an address, erase; wide and on a phone."""
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +8,9 @@ from playwright.sync_api import Browser, Page, expect
 from contacts.models import Contact, ContactKey, KeyConflict
 from events.models import Event
 from preferences.models import Preference
+from tests.browser.screens import fits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SHOTS = os.environ.get("SHOTS")
 
 pytestmark = [
     pytest.mark.browser,
@@ -61,23 +59,6 @@ def conflict(ada: Contact, dora: Contact) -> KeyConflict:
         first_seen_at=NOW,
         last_seen_at=NOW,
     )
-
-
-@pytest.fixture(params=[390, 1360])
-def page(staff_window, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A logged-in administrator's window, as wide as a phone and as a desk."""
-    scheme = "dark" if os.environ.get("DARK") else "light"
-    with staff_window(viewport={"width": request.param, "height": 844}, color_scheme=scheme) as opened:
-        yield opened
-
-
-def fits(page: Page, name: str) -> None:
-    """The page does not scroll sideways; with SHOTS set, keep a picture of it."""
-    page.wait_for_load_state()
-    if SHOTS:
-        width = (page.viewport_size or {}).get("width")
-        page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
 
 
 def test_a_conflict_leads_to_the_comparison_the_merge_and_back(page: Page, conflict: KeyConflict) -> None:

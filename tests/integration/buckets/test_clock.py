@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from buckets.actions import clock, reconcile
-from buckets.definitions import Bucket, registry
+from buckets.definitions import Bucket
 from buckets.models import BucketMembership
 from conditions.event import event
 from conditions.property import prop
@@ -22,13 +22,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WEEK = 7 * DAY
 LAPSED = event("active").exists() & event("active").within(WEEK).never()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_declared():
-    with registry.scratch():
-        registry._items.clear()
-        yield
 
 
 def declare(criteria=LAPSED, **more) -> Bucket:

@@ -30,13 +30,6 @@ TRIAL = prop("plan").eq("trial")
 NESTED = '{"type": "composite", "operator": "and", "conditions": [' * 400 + json.dumps(TRIAL.as_data()) + "]}" * 400
 
 
-@pytest.fixture(autouse=True)
-def _nothing_declared():
-    with registry.scratch():
-        registry._items.clear()
-        yield
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command and return what it printed."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from buckets.definitions import Bucket, registry
+from buckets.definitions import Bucket
 from buckets.models import BucketMembership
 from conditions.event import event
 from conditions.property import prop
@@ -21,13 +21,6 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRIAL = prop("plan").eq("trial")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_declared():
-    with registry.scratch():
-        registry._items.clear()
-        yield
 
 
 def declare(criteria=TRIAL, **more) -> Bucket:

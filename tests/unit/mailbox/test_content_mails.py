@@ -7,26 +7,8 @@ import pytest
 
 from content import emails as content
 from emails.render import MailLinks, Recipient, Rendered, render
+from tests.mails import MAILS
 
-MAILS = [
-    content.welcome,
-    content.activation_advanced,
-    content.activation_nudge,
-    content.activation_quickstart,
-    content.activation_feature_highlight,
-    content.activation_community,
-    content.conversion_usage_milestone,
-    content.conversion_trial_expiring,
-    content.conversion_abandoned_checkout,
-    content.conversion_winback_offer,
-    content.retention_achievement,
-    content.referral_invite,
-    content.reactivation_checkin,
-    content.reactivation_final_nudge,
-    content.feedback_nps_survey,
-    content.churn_payment_failed,
-    content.first_order,
-]
 LINKS = MailLinks(
     "https://mail.example/v1/email/unsubscribe?token=a.b&x=1", "https://mail.example/v1/email/preferences?token=c.d"
 )
